@@ -191,6 +191,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/imports": ADMINS,
     "/sites/{site}/imports.json": ADMINS,
     "/sites/{site}/imports/remove": ADMINS,
+    "/sites/{site}/imports/stop": ADMINS,
     "/sites/{site}/imports/{upload}": ADMINS,
     "/sites/{site}/segments": READERS,
     "/sites/{site}/segments/change": READERS,
@@ -360,7 +361,7 @@ FOR_GUESTS = {"/invites/{code}/join"}
 """Forms that make an account: tests/surfaces/dashboard/test_invites.py."""
 
 
-OF_IMPORTS = {"/sites/{site}/imports", "/sites/{site}/imports/remove"}
+OF_IMPORTS = {"/sites/{site}/imports", "/sites/{site}/imports/remove", "/sites/{site}/imports/stop"}
 """Forms that change nothing of the ledger; they have a test of their own."""
 
 
@@ -508,6 +509,8 @@ async def test_imports_begin_and_figures_go_for_whom_they_may(everybody: World, 
             gone = there and figures not in await aggregates.listed(figures.site)
             assert gone == (may and of_site), (place, name, answer.status)
             assert answer.status == (303 if gone or person == GUEST else 404), (place, name)
+            answer = await everybody.page(person, "POST", f"{place}/stop", {"id": everybody.uploads[name].id})
+            assert answer.status == (303 if (may and of_site) or person == GUEST else 404), (place, name)
         assert everybody.state() == before, place
         sites = [site.id for site in everybody.sites.values()]
         count = sum([len(await uploads.latest(site)) for site in sites])

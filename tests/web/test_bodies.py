@@ -129,6 +129,41 @@ async def test_a_request_may_take_its_time_once_its_body_is_there() -> None:
     assert uploads.nothing_is_held()
 
 
+def streaming(uploads: Uploads, app: Any, largest: int) -> None:
+    """All bodies are passed on from now on."""
+    uploads.bodies = Bodies(
+        app, ClientAddresses(), within_s=uploads.within_s, streamed=lambda _: True, largest_streamed=largest
+    )
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_body_that_is_passed_on_takes_no_memory_and_each_part_its_time() -> None:
+    uploads, held = Uploads(), []
+
+    async def passes_on(_scope: Any, receive: Any, _send: Any) -> None:
+        while (await receive())["more_body"]:
+            held.append(uploads.bodies.held_bytes)
+            await asyncio.sleep(0.3)
+
+    streaming(uploads, passes_on, 2**30)
+    large = part(b"x" * 1_000_000)
+    announced = bodies.LARGEST_BODY + 1
+    await asyncio.wait_for(uploads.start(large, large, part(b"", more=False), announced=announced), 5)
+    assert held == [0, 0]
+    with pytest.raises(BodyTooSlow):
+        await asyncio.wait_for(uploads.start(large, announced=announced), 5)
+    assert uploads.nothing_is_held()
+
+
+async def test_a_body_that_is_passed_on_has_a_limit_of_its_own() -> None:
+    uploads = Uploads()
+    streaming(uploads, uploads.bodies._app, 5)  # noqa: SLF001
+    for parts, announced in (([], 6), ([part(b"abc"), part(b"def")], 0)):
+        with pytest.raises(BodyTooLarge, match="larger than 5 bytes"):
+            await asyncio.wait_for(uploads.start(*parts, announced=announced), 5)
+        assert uploads.nothing_is_held()
+
+
 async def test_no_body_is_larger_than_the_operator_allows() -> None:
     uploads = Uploads()
     uploads.bodies.largest = 5

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from tallystick.services.imports import upload_folder, uploads
 from tallystick.services.imports.direct_sink import DirectSink
 from tallystick.services.imports.journal import ImportRecord
 from tallystick.services.imports.marks import FileMark
-from tallystick.services.imports.running import Report
+from tallystick.services.imports.running import BatchResult, Report
 from tallystick.services.imports.upload_folder import Upload, UploadKind, UploadOptions
 from tallystick.services.imports.uploads import SentFile, Uploads
+from tallystick.services.ingest.ingest import Arrival
 from tallystick.surfaces.dashboard.moving.import_form import shown_name
 
 PAGE = "/sites/1/imports"
@@ -295,6 +296,39 @@ async def test_a_file_that_ends_the_server_again_and_again_is_given_up(
     assert found is not None
     assert (found.state, found.error) == ("failed", "the server has ended 3 times while it was reading this file")
     assert await analytics.hits() == []
+
+
+async def test_an_import_can_be_stopped(analytics: Analytics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it waits, and after a batch; what is stored stays, and the same file goes on from there."""
+    service, count = own_uploads(analytics, tmp_path), 2_500
+    content = "".join(map(line, range(count)))
+    waiting, running = [await queued(service, analytics, content) for _ in range(2)]
+    await service.stop(waiting)
+    send = DirectSink.send
+
+    async def stopped_meanwhile(self: DirectSink, key: str, arrivals: Sequence[Arrival]) -> BatchResult:
+        found = await service.get(analytics.site.id, running.id)
+        assert found is not None
+        await service.stop(found)
+        return await send(self, key, arrivals)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DirectSink, "send", stopped_meanwhile)
+        assert await service.import_next()
+    assert not await service.import_next()
+    last = await queued(service, analytics, content)
+    assert await service.import_next()
+    uploads_by_id = {upload.id: upload for upload in await service.latest(analytics.site.id)}
+    assert [
+        (uploads_by_id[each.id].state, uploads_by_id[each.id].report.stored) for each in (waiting, running, last)
+    ] == [("stopped", 0), ("stopped", 1_000), ("done", 1_500)]
+    assert len(await analytics.hits()) == count
+    assert not list((tmp_path / "up").glob("*.data*"))
+    async with owner(analytics) as person:
+        found = await imported(person, "x.log", LOG, kind="log")
+        answer = await person.fill(PAGE, {"id": found["id"]}, action=f"{PAGE}/stop")
+        assert (answer.status_code, answer.headers["location"][-16:]) == (303, found["id"])
+        assert (await person.fill(PAGE, {"id": "0" * 16}, action=f"{PAGE}/stop")).status_code == 404
 
 
 async def test_a_full_store_puts_an_import_off(

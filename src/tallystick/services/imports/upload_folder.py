@@ -16,7 +16,7 @@ from tallystick.services.files import whole_file
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.running import Report
 
-UploadState = Literal["waiting", "reading", "done", "failed"]
+UploadState = Literal["waiting", "reading", "done", "stopped", "failed"]
 
 
 class UploadKind(StrEnum):

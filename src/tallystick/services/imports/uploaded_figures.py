@@ -7,6 +7,7 @@ from itertools import count
 from tallystick.errors import InputRefused
 from tallystick.model.aggregates import PLAUSIBLE, AggregateImport
 from tallystick.services.imports.aggregates import LONGEST_NAME, AggregateImports
+from tallystick.services.imports.export_files import FileProgress
 from tallystick.services.imports.plausible_zip import BadRow, ExportReport, digest_of, parts_of, rows_of
 from tallystick.services.imports.upload_folder import Upload, UploadFolder
 
@@ -15,12 +16,15 @@ class FiguresUpload:
     """The import of one file. After a kill it begins again: an import that is not finished is in no answer.
 
     Args:
+        progress: may raise, to stop the import.
         bad_kept: how many bad lines are kept with their reasons.
     """
 
-    def __init__(self, upload: Upload, folder: UploadFolder, imports: AggregateImports, bad_kept: int) -> None:
+    def __init__(
+        self, upload: Upload, folder: UploadFolder, imports: AggregateImports, progress: FileProgress, bad_kept: int
+    ) -> None:
         self._upload, self._folder, self._imports = upload, folder, imports
-        self._bad_kept = bad_kept
+        self._progress, self._bad_kept = progress, bad_kept
 
     async def carry_out(self, site: int) -> None:
         """Import the file.
@@ -46,14 +50,15 @@ class FiguresUpload:
         if begun.done:
             return
         await asyncio.to_thread(self._folder.save, upload)
-        upload.done, upload.total = 0, report.rows
+        done = 0
         parts = parts_of(rows_of(file, self._today, ExportReport(), lambda _bad: None))
         for number in count(1):
             rows = await asyncio.to_thread(next, parts, None)
             if rows is None:
                 break
             await self._imports.add(site, begun.id, number, rows)
-            upload.done += sum(map(len, rows.values()))
+            done += sum(map(len, rows.values()))
+            self._progress(done, report.rows)
         await self._imports.finish(upload.actor, site, begun.id, report.rows, replace=replace)
         upload.rows = report.rows
 
@@ -75,8 +80,5 @@ class FiguresUpload:
             if len(upload.bad) < self._bad_kept:
                 upload.bad.append((f"{bad.file}, line {bad.line}", bad.reason))
 
-        def on_read(done: int, total: int) -> None:
-            upload.done, upload.total = done, total
-
-        for _ in rows_of(self._folder.file(upload), self._today, report, on_bad, on_read):
+        for _ in rows_of(self._folder.file(upload), self._today, report, on_bad, self._progress):
             pass

@@ -10,6 +10,7 @@ import os
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
@@ -38,7 +39,14 @@ from tallystick.services.imports.sorting import sorted_visits
 from tallystick.services.imports.sources import source_of
 from tallystick.services.imports.summaries import FILE_KINDS, PROGRAMS, annotation_of
 from tallystick.services.imports.umami import UmamiReader
-from tallystick.services.imports.upload_folder import Upload, UploadFolder, UploadKind, UploadOptions, new_id
+from tallystick.services.imports.upload_folder import (
+    Upload,
+    UploadFolder,
+    UploadKind,
+    UploadOptions,
+    UploadState,
+    new_id,
+)
 from tallystick.services.imports.uploaded_figures import FiguresUpload
 from tallystick.services.imports.visit_file import VisitFile
 from tallystick.services.ingest.ingest import Ingest
@@ -62,6 +70,10 @@ IMPORTED_WITHIN_S = 24 * 3_600.0
 """An import that takes longer is reported by health: it may hang."""
 
 log = structlog.get_logger()
+
+
+class ImportStopped(InputRefused):
+    """A person has stopped the import."""
 
 
 class SentFile(NamedTuple):
@@ -166,6 +178,7 @@ class Uploads:
         self._arriving: set[str] = set()
         self._begun: set[str] = set()
         """Ids of uploads that this process has begun to read."""
+        self._stopped: set[str] = set()
         self._current: Upload | None = None
         self.waits = ""
         """Why the current import is put off."""
@@ -247,6 +260,14 @@ class Uploads:
         upload = await asyncio.to_thread(self._folder.one, id_)
         return self._live(upload) if upload and upload.site == site else None
 
+    async def stop(self, upload: Upload) -> None:
+        """Stop an import that is not done. What it has stored stays."""
+        if not upload.pending:
+            return
+        self._stopped.add(upload.id)
+        if self._live(upload) is not self._current:
+            await self._finish(upload, "stopped")
+
     async def sweep(self) -> None:
         """Remove what a killed server has left, records of deleted sites, and those that are older than 90 days."""
         await asyncio.to_thread(self._folder.remove_unfinished, self._arriving)
@@ -289,7 +310,9 @@ class Uploads:
             await asyncio.to_thread(self._folder.remove, upload)
             return
         if upload.starts >= MOST_STARTS:
-            await self._finish(upload, f"the server has ended {MOST_STARTS} times while it was reading this file")
+            await self._finish(
+                upload, "failed", f"the server has ended {MOST_STARTS} times while it was reading this file"
+            )
             return
         if upload.id not in self._begun:
             self._begun.add(upload.id)
@@ -298,6 +321,8 @@ class Uploads:
         await asyncio.to_thread(self._folder.save, upload)
         try:
             await self._import(upload, site)
+        except ImportStopped:
+            await self._finish(upload, "stopped")
         except NoSuchSite:
             await asyncio.to_thread(self._folder.remove, upload)
         except StoreUnavailable:
@@ -307,9 +332,9 @@ class Uploads:
             await asyncio.shield(asyncio.to_thread(self._folder.save, upload))
             raise
         except Exception as error:  # noqa: BLE001  # shown to who has sent the file
-            await self._finish(upload, self._reason(upload, error))
+            await self._finish(upload, "failed", self._reason(upload, error))
         else:
-            await self._finish(upload)
+            await self._finish(upload, "done")
             await self._annotate(upload, site)
 
     def _reason(self, upload: Upload, error: Exception) -> str:
@@ -321,9 +346,21 @@ class Uploads:
         log.error("an uploaded file could not be imported", upload=upload.id, exc_info=error)
         return "the file could not be imported; the log of the server says why"
 
+    def _progress(self, upload: Upload, done: int, total: int) -> None:
+        """Note how much is read.
+
+        Raises:
+            ImportStopped
+        """
+        upload.done, upload.total = done, total
+        if upload.id in self._stopped:
+            raise ImportStopped
+
     async def _import(self, upload: Upload, site: Site) -> None:
+        self._progress(upload, upload.done, upload.total)
         if upload.kind is UploadKind.PLAUSIBLE:
-            figures = FiguresUpload(upload, self._folder, self._aggregates, BAD_LINES_KEPT)
+            progress = partial(self._progress, upload)
+            figures = FiguresUpload(upload, self._folder, self._aggregates, progress, BAD_LINES_KEPT)
             await figures.carry_out(site.id)
             return
         resumed = upload.mark is not None and upload.mark.position > 0
@@ -341,7 +378,7 @@ class Uploads:
                 upload.report.before = upload.report.lines = source.start.lines
 
             def on_batch(_report: Report, batch: ImportBatch) -> None:
-                upload.done, upload.total = batch.done, batch.total
+                self._progress(upload, batch.done, batch.total)
 
             def on_bad_line(bad: BadLine) -> None:
                 if len(upload.bad) < BAD_LINES_KEPT:
@@ -371,7 +408,8 @@ class Uploads:
         if reader := reader_of(upload.kind, upload.name, upload.options):
 
             def on_read(done: int, total: int, hits: int) -> None:
-                upload.done, upload.total, upload.found = done, total, hits
+                upload.found = hits
+                self._progress(upload, done, total)
 
             async with sorted_visits(file, reader, on_read) as (files, table):
                 source = VisitFile(upload.kind.value, table, files.digest, marks=list(ends), now=seconds)
@@ -385,9 +423,9 @@ class Uploads:
         finally:
             await asyncio.shield(asyncio.to_thread(lines.close))
 
-    async def _finish(self, upload: Upload, error: str = "") -> None:
+    async def _finish(self, upload: Upload, state: UploadState, error: str = "") -> None:
         """Store the result, and remove the file."""
-        upload.state, upload.error = ("failed" if error else "done"), error
+        upload.state, upload.error = state, error
         upload.finished = self._ledger.clock()
         await asyncio.to_thread(self._folder.save, upload)
         await asyncio.to_thread(self._folder.remove_file, upload)

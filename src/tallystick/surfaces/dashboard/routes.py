@@ -289,6 +289,7 @@ def _moving_routes(
         ("/sites/{site}/imports", imports.page, None),
         ("/sites/{site}/imports.json", imports.page, None),
         ("/sites/{site}/imports/remove", imports.page, imports.remove),
+        ("/sites/{site}/imports/stop", imports.page, imports.stop),
         ("/sites/{site}/imports/{upload}", imports.one, None),
     ]
     sending = Route("/sites/{site}/imports", guard.upload(imports.send), methods=["POST"])

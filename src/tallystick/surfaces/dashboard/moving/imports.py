@@ -98,9 +98,7 @@ class ImportPages:
         """How far one import is, and what it has brought; with ``.json`` behind its id as data."""
         site = await site_of_admin(self._viewers, request)
         id_, form = twin(request.http.path_params["upload"])
-        upload = await self._uploads.get(site.id, id_) if _id.fullmatch(id_) and form != "csv" else None
-        if upload is None:
-            raise HTTPException(404)
+        upload = await self._upload(site, id_ if form != "csv" else "")
         if form == "json":
             return as_json(_plain(upload))
         values = {
@@ -179,6 +177,13 @@ class ImportPages:
             received.problems = {"": [str(error)]}
             return None
 
+    async def stop(self, request: PageRequest) -> Response:
+        """Stop an import. What it has brought stays."""
+        site = await site_of_admin(self._viewers, request)
+        upload = await self._upload(site, request.form.text("id"))
+        await self._uploads.stop(upload)
+        return see_other(f"{_address(site)}/{upload.id}")
+
     async def remove(self, request: PageRequest) -> Response:
         """Remove an import of figures. The form must have its name, typed."""
         site = await site_of_admin(self._viewers, request)
@@ -195,6 +200,17 @@ class ImportPages:
             except InputRefused as error:
                 return await self._show(request, site, problems_of(error))
         return see_other(f"{_address(site)}?done=removed")
+
+    async def _upload(self, site: Site, id_: str) -> Upload:
+        """The import with an id.
+
+        Raises:
+            HTTPException: the site has no such import (404).
+        """
+        upload = await self._uploads.get(site.id, id_) if _id.fullmatch(id_) else None
+        if upload is None:
+            raise HTTPException(404)
+        return upload
 
     async def _figures(self, site: Site) -> list[AggregateImport]:
         return [each for each in await self._aggregates.listed(site.id) if each.done]
