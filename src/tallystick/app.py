@@ -204,6 +204,7 @@ def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
         traffic=traffic,
         description=Description(openapi_files(surfaces)),
         public_counters=settings.public_counters,
+        join=settings.join,
         connections=ConnectionCounts(),
         creation_limit=settings.creation_limit,
         count_prefetch=settings.count_prefetch,

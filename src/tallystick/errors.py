@@ -20,6 +20,7 @@ TallystickError
 ├── JobsFailed                   jobs failed; each is in the log, and tried again later
 ├── NoSuchSite                   no site has the host of a request
 ├── SharingRefused               an operation on a shared counter was refused; the reason says why
+├── InviteRefused                an invite to sites or to the server cannot be used; the reason says why
 ├── KeyReused                    an idempotency key was used for another request
 ├── KeyInFlight                  the request with this idempotency key is being processed
 └── InputRefused                 a person's input is invalid; the message says what is valid
@@ -222,6 +223,28 @@ class SharingRefused(TallystickError):
     """
 
     def __init__(self, reason: SharingReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class InviteReason(Enum):
+    """Why an invite to sites or to the server cannot be used."""
+
+    UNKNOWN = "unknown"
+    SPENT = "spent"
+    """It was used by as many people as it was for, has expired, or who made it may not invite any more."""
+    OTHER_ACCOUNT = "other account"
+    """The person shares the sites of another account, and one person shares those of one account only."""
+
+
+class InviteRefused(TallystickError):
+    """An invite to sites or to the server cannot be used; the message is for a person.
+
+    Attributes:
+        reason: one of the fixed reasons.
+    """
+
+    def __init__(self, reason: InviteReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 

@@ -378,6 +378,10 @@ class Settings(ConnectionSettings, AnalyticsSettings, CounterSettings):
     """Who may create counters without an account. open: everyone who reaches the port. existing: nobody; existing
     counters and those created on the command line count. off: there are no public counters."""
 
+    join: Annotated[Literal["invited", "anyone"], Parameter(env_var="TALLYSTICK_JOIN")] = "invited"
+    """Who may make an account without an invite. invited: nobody. anyone: everyone who reaches the port, on the page
+    /join; such people may have counters, and a superuser may let them add sites."""
+
     creation_limit: Annotated[
         int,
         Parameter(

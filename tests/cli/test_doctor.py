@@ -180,6 +180,7 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "log_format": ("json", "tallystick.toml"),
         "creation_limit": ("20", "default"),
         "public_counters": ("open", "default"),
+        "join": ("invited", "default"),
         "counter_lifetime": ("182.5 days", "default"),
         "count_prefetch": ("False", "default"),
         "default_site": ("none", "default"),

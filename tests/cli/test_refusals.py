@@ -57,6 +57,7 @@ WRONG = [
     ("creation-limit", "many", f"{LIMIT} 'many'"),
     ("creation-limit", "1000001", f"{LIMIT} '1000001'"),
     ("public-counters", "closed", 'choose from: "open", "existing", "off"'),
+    ("join", "everyone", CHOICES.format("invited", "anyone")),
     ("counter-lifetime", "0", f"{LIFETIME} '0'"),
     ("counter-lifetime", "off", f"{LIFETIME} 'off'"),
     ("counter-lifetime", "36501", f"{LIFETIME} '36501'"),

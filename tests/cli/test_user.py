@@ -8,6 +8,8 @@ import pytest
 from support.commands import CommandLine
 from support.places import Place
 from support.terminal import on_a_terminal
+from tallystick.ledger.ledger import milliseconds
+from tallystick.services.accounts.access_invites import access_invite
 from tallystick.services.accounts.accounts import credentials
 from tallystick.services.accounts.passwords import password_matches
 
@@ -125,6 +127,19 @@ def test_what_cannot_be_used_is_told_by_option(
 def test_what_is_no_level_of_access_is_refused(run: CommandLine, file_place: Place, level: str) -> None:
     refusal = run("user", "create", "--email", "a@b.c", "--access", level, *file_place.options).refused()
     assert "it accepts LEVEL or SITE:LEVEL, where LEVEL is one of readonly, settings, admin, superuser" in refusal
+
+
+def test_a_guest_is_invited_to_the_server(run: CommandLine, place: Place) -> None:
+    refusal = run("user", "invite", *place.options).refused()
+    assert refusal == "this server is not set up yet: its first account must not be one of a guest"
+    create(run, place)
+    for options, access in ((("--sites", "--days", "30"), {"all": "a"}), (("--uses", "5"), {})):
+        path = run("user", "invite", *options, *place.options).succeeded()
+        code = path.removeprefix("/invites/").strip()
+        with closing(place.database.session()) as session, session.snapshot():
+            invite = access_invite(session, code, milliseconds())
+        assert (invite.access, invite.maker) == (access, None)
+    assert "1 to 366" in run("user", "invite", "--days", "0", *place.options).refused()
 
 
 def test_a_password_is_replaced(run: CommandLine, place: Place) -> None:

@@ -101,6 +101,11 @@ def export_of(site: str) -> Fields:
     return lambda everybody: {"id": everybody.exports[site].id}
 
 
+def invite_of(whose: str) -> Fields:
+    """Fields about an open invite to the sites of an account, or to the server."""
+    return lambda everybody: {"id": everybody.access_invites[whose]}
+
+
 def link_of(site: str) -> Fields:
     """The fields that withdraw the shared link of a site."""
 
@@ -223,6 +228,9 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/share/{site}/now.csv": EVERYONE,
     "/people": LOGGED_IN,
     "/people.json": LOGGED_IN,
+    "/people/invites": MANAGERS | {"foreign admin"},
+    "/people/invites.json": MANAGERS | {"foreign admin"},
+    "/people/invites/withdraw": MANAGERS | {"foreign admin"},
     "/people/access": LOGGED_IN,
     "/people/password": LOGGED_IN,
     "/people/remove": LOGGED_IN,
@@ -231,10 +239,15 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/admin/people": SUPERUSERS,
     "/admin/people.json": SUPERUSERS,
     "/admin/people/grant": SUPERUSERS,
+    "/admin/invites": frozenset({"superuser"}),
+    "/admin/invites.json": frozenset({"superuser"}),
+    "/admin/invites/withdraw": frozenset({"superuser"}),
     "/admin/log": SUPERUSERS,
     "/admin/log.json": SUPERUSERS,
     "/admin/log.csv": SUPERUSERS,
+    "/join": EVERYONE,
     "/invites/{code}": EVERYONE,
+    "/invites/{code}.json": EVERYONE,
     "/invites/{code}/join": EVERYONE,
     "/badge/{namespace}/{key}": EVERYONE,
     "/counters": LOGGED_IN,
@@ -319,6 +332,16 @@ FORMS: Mapping[str, Form] = {
     "/sites/{site}/notes/{note}": Form(SETTERS, filled(date="2026-03-11", text="Changed", whose="site")),
     "/sites/{site}/notes/{note}/delete": Form(SETTERS, filled()),
     "/people": Form(MANAGERS | {"foreign admin"}, filled(email="new@example.com", name="New", **{"access-all": "r"})),
+    "/people/invites": Form(
+        MANAGERS | {"foreign admin"},
+        filled(place="all", letter="r", days="7", uses="1"),
+        (filled(place="9", days="7"),),
+    ),
+    "/people/invites/withdraw": Form(MANAGERS, invite_of("own"), (invite_of("server"), filled(id=MISSING))),
+    "/admin/invites": Form(frozenset({"superuser"}), filled(days="7", uses="1")),
+    "/admin/invites/withdraw": Form(
+        frozenset({"superuser"}), invite_of("server"), (invite_of("own"), invite_of("foreign"), filled(id=MISSING))
+    ),
     "/people/access": Form(MANAGERS, about("settings", **{"access-all": "r"}), others(**{"access-all": "r"})),
     "/people/password": Form(MANAGERS, about("settings"), others()),
     "/people/remove": Form(MANAGERS, about("settings", confirm=address_of("settings")), removals_of_others()),
@@ -357,8 +380,8 @@ OWN = frozenset(
 """Forms about the sender alone; sent with everybody else's names, or by guests, they change nothing."""
 
 
-FOR_GUESTS = {"/invites/{code}/join"}
-"""Forms that make an account: tests/surfaces/dashboard/test_invites.py."""
+FOR_GUESTS = {"/invites/{code}/join", "/join"}
+"""Forms that make an account: tests/surfaces/dashboard/test_invites.py, test_access_invites.py."""
 
 
 OF_IMPORTS = {"/sites/{site}/imports", "/sites/{site}/imports/remove", "/sites/{site}/imports/stop"}

@@ -29,6 +29,7 @@ from tallystick.model.saved_view import SavedView
 from tallystick.model.segment import Segment
 from tallystick.model.shared_link import SharedLink
 from tallystick.model.site import Site
+from tallystick.services.accounts.access_invites import NewAccessInvite, invite_to_server, invite_to_sites
 from tallystick.services.accounts.accounts import NewAccount, create_account, existing, set_access, set_password
 from tallystick.services.accounts.left_out_rules import add_rule
 from tallystick.services.accounts.logins import begin_login, new_secret, secret_digest
@@ -127,6 +128,7 @@ class World:
         exports: a written export of each site, by the names of ``sites``.
         uploads: a file that was imported into each site, by the names of ``sites``.
         figures: imported figures of each site, by the names of ``sites``.
+        access_invites: the ids of invites to the sites of the accounts ``own`` and ``foreign``, and to the ``server``.
         notes: a note of each site, by the names of ``sites``; ``admin's`` is that person's own on the first site.
     """
 
@@ -140,6 +142,7 @@ class World:
         self.exports: dict[str, Export] = {}
         self.uploads: dict[str, Upload] = {}
         self.figures: dict[str, AggregateImport] = {}
+        self.access_invites: dict[str, str] = {}
 
     async def page(
         self, person: str, method: str, path: str, fields: Mapping[str, Any] = MappingProxyType({}), token: str = ""
@@ -217,10 +220,20 @@ async def world(data: Path) -> AsyncIterator[World]:
             made.views[name] = await ledger.write(create_saved_view, view, NOW)
             made.exports[name] = await analytics.services.exports.create(site, "csv")
             await _import_into(made, name, site)
+        await _invite(made)
         await settled(made)
         own = Annotation(site=sites["own"].id, at="2026-03-10", text="private", owner=people["admin"].account.id)
         made.notes["admin's"] = await ledger.write(create_annotation, own, NOW)
         yield made
+
+
+async def _invite(made: World) -> None:
+    ledger, to_sites = made.analytics.services.ledger, NewAccessInvite(access={"all": "r"})
+    for whose, maker in (("own", "admin"), ("foreign", "foreign admin")):
+        invite, _ = await ledger.write(invite_to_sites, made.people[maker].account.id, to_sites, NOW)
+        made.access_invites[whose] = invite.uid
+    invite, _ = await ledger.write(invite_to_server, None, NewAccessInvite(access={}), NOW)
+    made.access_invites["server"] = invite.uid
 
 
 async def _import_into(made: World, name: str, site: Site) -> None:

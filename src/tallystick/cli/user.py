@@ -13,6 +13,13 @@ from tallystick.cli.support.prompts import Yes, confirm, new_password
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import ALL_SITES, Access, Account
 from tallystick.services.accounts import accounts
+from tallystick.services.accounts.access_invites import (
+    DAY_MS,
+    MAY_ADD_SITES,
+    MOST_USES,
+    NewAccessInvite,
+    invite_to_server,
+)
 from tallystick.services.accounts.accounts import NewAccount
 from tallystick.services.accounts.passwords import hash_password
 from tallystick.services.accounts.tokens import tokens_of
@@ -160,6 +167,29 @@ def access(who: str, levels: Levels, /, *, settings: StorageSettings = StorageSe
 
 
 @app.command(sort_key=5)
+def invite(
+    *,
+    sites: Annotated[bool, Parameter(negative=())] = False,
+    days: Annotated[int, whole_number(1, 366)] = 7,
+    uses: Annotated[int, whole_number(1, MOST_USES)] = 1,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """Make an invite to the server, and print the path of its page: put your server's address before it.
+
+    Its guest chooses name and password there. Invites to sites are made on the page People.
+
+    Args:
+        sites: They may also add sites; without this they may have counters.
+        days: How long it can be used.
+        uses: How many people may use it.
+    """
+    new = NewAccessInvite(access=MAY_ADD_SITES if sites else {}, lifetime=days * DAY_MS, max_uses=uses)
+    with opened_ledger(settings) as (_, session), session.transaction():
+        _, code = invite_to_server(session, None, new, milliseconds())
+    print(f"/invites/{code}")
+
+
+@app.command(sort_key=6)
 def delete(
     who: str,
     /,

@@ -22,6 +22,10 @@ PublicCounters = Literal["open", "existing", "off"]
 """Whether any request may create public counters, none may, or there are no public counters at all."""
 
 
+Joining = Literal["invited", "anyone"]
+"""Who may make an account without an invite: nobody, or everyone."""
+
+
 class Kit(Struct, frozen=True, kw_only=True):
     """What surfaces share besides services: one of each a server.
 
@@ -41,6 +45,7 @@ class Kit(Struct, frozen=True, kw_only=True):
     description: Description
     connections: ConnectionCounts
     public_counters: PublicCounters = "open"
+    join: Joining = "invited"
     creation_limit: int = 0
     count_prefetch: bool = False
     max_upload: int = LARGEST_STREAMED

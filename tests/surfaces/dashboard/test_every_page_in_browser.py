@@ -57,6 +57,8 @@ PAGES = {
     "left-out-count": f"{SITE}/left-out/count",
     "left-out-rules": f"{SITE}/left-out/rules?kind=path&rule=/blog*",
     "start": "/",
+    "invites-to-sites": "/people/invites",
+    "invites-to-server": "/admin/invites",
     "docs-found": "/docs?q=count",
     "docs-topic": "/docs/operation",
     "paths": f"{SITE}/paths",

@@ -38,6 +38,7 @@ async def test_a_visitor_of_a_private_server_sees_a_login(ledger: Ledger) -> Non
             assert (await guest.get("/index.json")).json() == {
                 "setup_needed": False,
                 "public_counters": "off",
+                "join": "invited",
                 "sites": [{"name": "stats.example.com", "address": "/sites/stats.example.com"}],
             }
 

@@ -251,6 +251,20 @@ def set_first_site(session: Session, person: Account, root: int, now: int) -> No
     _store_access(session, person.id, root, {ALL_SITES: letter}, now)
 
 
+def join_account(
+    session: Session, person: Account, root: int | None, access: Mapping[str, Access], now: int
+) -> Account:
+    """Make a person one of an account's people, or give one of them other access.
+
+    Args:
+        root: the first site of the account; None for a person without sites, who may add their own.
+    """
+    hold_accounts(session)
+    _store_access(session, person.id, root, access, now)
+    note(session, EventKind.ACCESS_CHANGED, now, person.email, f"{access_text(person.access)} -> {access_text(access)}")
+    return existing(session, person.id)
+
+
 def delete_account(session: Session, number: int, now: int) -> None:
     """Delete an account with its tokens, login sessions, own segments, saved views, annotations and pins.
 
@@ -272,6 +286,7 @@ def delete_account(session: Session, number: int, now: int) -> None:
     session.common.delete_saved_views_of_person(session.connection, owner=number)
     session.common.delete_annotations_of_person(session.connection, owner=number)
     session.common.delete_pins_of_person(session.connection, account=number)
+    session.common.delete_access_invites_of_person(session.connection, account=number)
     session.common.delete_account(session.connection, id=number)
     note(session, EventKind.ACCOUNT_DELETED, now, person.email)
 

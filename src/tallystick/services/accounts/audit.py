@@ -34,6 +34,9 @@ class EventKind(StrEnum):
     ACCOUNT_CREATED = "account created"
     ACCOUNT_DELETED = "account deleted"
     ACCESS_CHANGED = "access changed"
+    INVITE_MADE = "invite made"
+    INVITE_WITHDRAWN = "invite withdrawn"
+    INVITE_ACCEPTED = "invite accepted"
     PASSWORD_CHANGED = "password changed"  # noqa: S105  # words
     LOGGED_IN = "logged in"
     LOGIN_REFUSED = "login refused"

@@ -34,7 +34,7 @@ def may_manage(person: Account) -> bool:
 def refusal_to_invite(session: Session, actor: int, access: Mapping[str, Access]) -> InputRefused | None:
     """The error if ``actor`` may not add a person with this access, else None. Changes nothing."""
     try:
-        _refuse_beyond(_admin(session, actor), access)
+        _refuse_beyond(require_admin(session, actor), access)
     except InputRefused as refusal:
         return refusal
     return None
@@ -57,7 +57,7 @@ def invite(session: Session, actor: int, new: NewAccount, now: int) -> Account:
         InputRefused: the actor may not.
     """
     hold_accounts(session)
-    admin = _admin(session, actor)
+    admin = require_admin(session, actor)
     _refuse_beyond(admin, new.access or {})
     joining = NewAccount(email=new.email, password=new.password, name=new.name, site=admin.site, access=new.access)
     try:
@@ -145,7 +145,12 @@ def people_and_sites(session: Session, person: Account) -> tuple[list[Account], 
     return accounts_of(session, person.site), family(session, person.site)
 
 
-def _admin(session: Session, actor: int) -> Account:
+def require_admin(session: Session, actor: int) -> Account:
+    """The account of who may manage people.
+
+    Raises:
+        InputRefused: they may not.
+    """
     admin = account(session, actor)
     if admin is None or not may_manage(admin):
         msg = "only admins of all sites can manage people"
@@ -154,7 +159,7 @@ def _admin(session: Session, actor: int) -> Account:
 
 
 def _both(session: Session, actor: int, number: int) -> tuple[Account, Account]:
-    admin, person = _admin(session, actor), account(session, number)
+    admin, person = require_admin(session, actor), account(session, number)
     if person is None or person.site != admin.site:
         msg = "there is no such person"
         raise InputRefused(msg)

@@ -27,6 +27,7 @@ SURFACE = Surface(
     streams=streams,
     rates=(
         Rate("login", 20, 60, "logins and forms that cost as much, per address"),
+        Rate("join", 10, 3600, "new accounts without an invite (--join anyone), per address"),
         Rate("site-secret", 20, 60, "wrong secrets of sites, per address"),
         Rate("guest-pages", 120, 60, "pages of statistics for people who are not logged in, per address"),
     ),

@@ -37,6 +37,7 @@ from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
 from tallystick.surfaces.dashboard.first_minutes.signs import SignReader
+from tallystick.surfaces.dashboard.invites.made import MadeInvitePages
 from tallystick.surfaces.dashboard.invites.pages import InvitePages
 from tallystick.surfaces.dashboard.left_out.pages import LeftOutPages
 from tallystick.surfaces.dashboard.live.pages import LivePages
@@ -90,6 +91,7 @@ PREFIXES = (
     "/people",
     "/people.json",
     "/invites",
+    "/join",
     "/counters",
     "/counters.json",
     "/badge",
@@ -125,6 +127,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
         ),
         rates=kit.limits,
         addresses=kit.addresses,
+        join=kit.join,
     )
     guard = PageGuard(services.ledger, services.setup, languages)
     choice = LanguageChoice(services.ledger, languages)
@@ -177,6 +180,8 @@ def _public_routes(
         ("/login", login.page, login.log_in),
         ("/login/code", login.page, login.take_code),
         ("/logout", login.page, login.log_out),
+        ("/join", invites.free_page, invites.join_freely),
+        ("/invites/{code}.json", invites.as_json, None),
         ("/invites/{code}", invites.page, invites.accept),
         ("/invites/{code}/join", invites.page, invites.join),
     ]
@@ -209,6 +214,7 @@ def _account_routes(
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
     preferences, collection = PreferencesPages(services, languages), CollectionPages(services)
     sites, people = SitePages(services), PeoplePages(services)
+    site_invites = MadeInvitePages(services, to_server=False)
     sharing, notes = SharingPages(services), NotesPages(services)
     segments, views, counters = SegmentPages(services), SavedViewPages(services), CounterPages(services)
     counter_people, counter_settings = CounterPeoplePages(services), CounterSettingsPages(services)
@@ -250,6 +256,9 @@ def _account_routes(
         ("/sites/{site}/notes/{note}/delete", notes.note_page, notes.delete),
         ("/people", people.page, people.add),
         ("/people.json", people.as_json, None),
+        ("/people/invites", site_invites.page, site_invites.create),
+        ("/people/invites.json", site_invites.as_json, None),
+        ("/people/invites/withdraw", site_invites.page, site_invites.withdraw),
         ("/people/access", people.page, people.change_access),
         ("/people/password", people.page, people.new_password),
         ("/people/remove", people.page, people.remove),
@@ -309,11 +318,15 @@ def _admin_routes(guard: PageGuard, services: PageServices, operating: Operating
     """Pages for superusers; others get 404."""
     state = StatePages(services.renderer, operating, kit.traffic, kit.connections)
     people, log = ServerPeoplePages(services), LogPages(services)
+    invites = MadeInvitePages(services, to_server=True)
     while_down: list[Row] = [("/admin", state.page, None), ("/admin.json", state.as_json, None)]
     rows: list[Row] = [
         ("/admin/people", people.page, None),
         ("/admin/people.json", people.as_json, None),
         ("/admin/people/grant", people.page, people.grant),
+        ("/admin/invites", invites.page, invites.create),
+        ("/admin/invites.json", invites.as_json, None),
+        ("/admin/invites/withdraw", invites.page, invites.withdraw),
         ("/admin/log", log.page, None),
         ("/admin/log.json", log.as_json, None),
         ("/admin/log.csv", log.as_csv, None),

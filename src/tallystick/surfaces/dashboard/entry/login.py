@@ -113,7 +113,12 @@ class LoginPages:
             await asyncio.sleep(seconds)
 
     async def _show(self, request: PageRequest, next_page: str, email: str = "", problem: str = "") -> Response:
-        values = {"email": email, "next": next_page, "problems": {"": [problem]} if problem else {}}
+        values = {
+            "email": email,
+            "next": next_page,
+            "join": self._services.join,
+            "problems": {"": [problem]} if problem else {},
+        }
         return await self._services.show(request, "entry/login.html", values)
 
     async def _show_code(

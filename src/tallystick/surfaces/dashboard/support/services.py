@@ -36,6 +36,7 @@ from tallystick.surfaces.dashboard.support.problems import (
 from tallystick.surfaces.dashboard.support.rendering import Renderer
 from tallystick.web.address import ClientAddresses, rate_limit_name, wider_network
 from tallystick.web.rate_limit import Admission, RateLimits
+from tallystick.web.surface import Joining
 
 Result = TypeVar("Result")
 
@@ -67,6 +68,7 @@ class PageServices(Struct, frozen=True, kw_only=True):
     statistics: Statistics
     rates: RateLimits
     addresses: ClientAddresses
+    join: Joining
 
     async def show(self, request: PageRequest, template: str, values: Mapping[str, object]) -> Response:
         """Render a page with a form: 422 if ``values["problems"]`` has messages, else 200."""

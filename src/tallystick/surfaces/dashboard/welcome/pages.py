@@ -93,7 +93,12 @@ class WelcomePages:
                 {"name": site.name, "address": f"/sites/{address_of(site)}"} for site in await self._public_sites()
             ]
             return as_json(
-                {"setup_needed": request.needs_setup, "public_counters": self._public_counters, "sites": sites}
+                {
+                    "setup_needed": request.needs_setup,
+                    "public_counters": self._public_counters,
+                    "join": self._services.join,
+                    "sites": sites,
+                }
             )
         own = await self._own(request)
         return as_json(
@@ -119,9 +124,11 @@ class WelcomePages:
             "value": await self._value(SAMPLE) if self._public_counters == "open" else None,
             "public_counters": self._public_counters,
             "sites": [(site.domain or site.name, f"/sites/{address_of(site)}") for site in sites[:PUBLIC_SITES_SHOWN]],
+            "join": self._services.join,
             "problems": NO_PROBLEMS,
         }
-        if self._public_counters == "off" and not sites and not request.needs_setup:
+        private = self._public_counters == "off" and not sites and self._services.join == "invited"
+        if private and not request.needs_setup:
             return await self._services.renderer.private_page(request, "welcome/private.html", values)
         return await asyncio.to_thread(self._services.renderer.page, request, "welcome/welcome.html", values)
 
