@@ -178,9 +178,10 @@ async def test_each_role_may_do_what_it_is_for(
 ) -> None:
     place, role = f"/counters/{counter.uid}", ROLES[name]
     async with browser_of(pages, name) as visitor:
-        for page in ("", ".json", "/log", "/log.json", "/log.csv", "/people"):
+        for page in ("", ".json", "/log", "/log.json", "/log.csv", "/people", "/people.json"):
             assert (await visitor.get(place + page)).status_code == (404 if role is None else 200), page
-        assert (await visitor.get(f"{place}/settings")).status_code == (200 if role == "admin" else 404)
+        for page in ("/settings", "/settings.json"):
+            assert (await visitor.get(place + page)).status_code == (200 if role == "admin" else 404)
         token = token_in((await visitor.get("/user/tokens")).text)
         forms: list[tuple[str, dict[str, str], set[Role | None]]] = [
             ("", {"press": "up"}, {"admin", "member"}),
@@ -262,6 +263,17 @@ async def test_people_are_invited_and_removed(
         made = await ada.fill(f"{place}/people", {"role": "member", "days": "30"}, action=f"{place}/invites")
         found = re.search(r"http://stats\.example\.com(/invites/[\w-]+)", made.text)
         assert found
+        told = (await ada.client.get(f"{place}/people.json")).json()
+        assert [(each["name"], each["role"]) for each in told["members"]] == [
+            ("Ada", "admin"),
+            ("Ben", "member"),
+            ("Cem", "viewer"),
+            ("Dee", "viewer"),
+        ]
+        assert [(each["role"], each["uses"], each["max_uses"]) for each in told["invites"]] == [("member", 0, None)]
+        assert found[1].rpartition("/")[2] not in str(told)
+        async with browser_of(pages, "ben") as ben:
+            assert (await ben.client.get(f"{place}/people.json")).json()["invites"] == []
         listed = re.search(r'invites/withdraw">.*?name="id" value="([^"]+)"', made.text, re.DOTALL)
         assert listed
         await ada.fill(f"{place}/people", {"id": listed[1]}, action=f"{place}/invites/withdraw")
@@ -315,6 +327,8 @@ async def test_an_admin_changes_sets_and_resets(pages: Pages, ledger: Ledger, pe
         shown = (await ada.get(place)).text
         assert 'value="Both ways"' in shown
         assert 'value="-10"' in shown
+        told = (await ada.client.get(f"{place}.json")).json()
+        assert (told["name"], told["goal"], told["least"], told["reset_value"]) == ("Both ways", 100, -10, 2)
         assert "The goal is 100." in (await ada.get(f"/counters/{counter.uid}")).text
         await ada.fill(place, {}, action=f"{place}/reset")
         assert await value(pages, people, counter) == 2

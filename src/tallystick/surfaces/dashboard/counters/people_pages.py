@@ -18,6 +18,7 @@ from tallystick.surfaces.dashboard.account.two_factor import qr_code
 from tallystick.surfaces.dashboard.counters.form import whole_number
 from tallystick.surfaces.dashboard.counters.pages import found_or_404
 from tallystick.surfaces.dashboard.counters.refusals import problems_of_refusal
+from tallystick.surfaces.dashboard.support.data import as_json, moment_text
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
@@ -58,6 +59,30 @@ class CounterPeoplePages:
     async def page(self, request: PageRequest) -> Response:
         """The members of a counter and, for admins, its invites."""
         return await self._show(request)
+
+    async def as_json(self, request: PageRequest) -> Response:
+        """The same as JSON. Codes of invites are shown only when they are made."""
+        found = await found_or_404(self._ledger, _people, request.account.id, _uid(request), request.now)
+        return as_json(
+            {
+                "role": found.role,
+                "members": [
+                    {"id": each.uid, "name": each.name, "role": each.role, "joined": moment_text(each.joined)}
+                    for each in found.members
+                ],
+                "invites": [
+                    {
+                        "id": each.uid,
+                        "prefix": each.prefix,
+                        "role": each.role,
+                        "expires": moment_text(each.expires),
+                        "uses": each.uses,
+                        "max_uses": each.max_uses,
+                    }
+                    for each in found.invites
+                ],
+            }
+        )
 
     async def invite(self, request: PageRequest) -> Response:
         """Make an invite, and show its link this once."""

@@ -13,6 +13,7 @@ from tallystick.surfaces.dashboard.counters.form import MODES, edit_of, typed_de
 from tallystick.surfaces.dashboard.counters.pages import carried_out, found_or_404
 from tallystick.surfaces.dashboard.counters.refusals import problems_of_refusal
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
+from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
@@ -30,6 +31,23 @@ class CounterSettingsPages:
     async def page(self, request: PageRequest) -> Response:
         """The forms."""
         return await self._show(request, await self._counter(request))
+
+    async def as_json(self, request: PageRequest) -> Response:
+        """The details as JSON."""
+        counter = await self._counter(request)
+        return as_json(
+            {
+                "id": counter.uid,
+                "name": counter.name,
+                "type": counter.type,
+                "mode": counter.mode,
+                "goal": counter.goal,
+                "allow_exceed": counter.allow_exceed,
+                "least": counter.least,
+                "reset_value": counter.reset_value,
+                "date": None if counter.day is None else counter.day.isoformat(),
+            }
+        )
 
     async def change(self, request: PageRequest) -> Response:
         """Change the details."""
