@@ -25,6 +25,7 @@ from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.services.accounts.seals import Seals
 from tallystick.services.accounts.site_hosts import note_unknown_hosts
+from tallystick.services.operating.backups import BackupNote, note_backup
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 Storage = tuple[str, ...]
@@ -379,3 +380,20 @@ def test_a_lost_key_is_told(run: CommandLine, storage: Storage, database_url: st
     status, found = checks(run("doctor", *storage))["second steps"]
     assert status == "WARN"
     assert "does not decrypt the secrets of 1 authenticator apps" in found
+
+
+@pytest.mark.parametrize(
+    ("days", "status", "told"),
+    [
+        (None, "WARN", "none was taken of data yet"),
+        (6.9, "OK", "the last one was taken 6.9 days ago: 3.0 MB"),
+        (7.1, "WARN", "7.1 days ago: 3.0 MB; look at the timer"),
+    ],
+)
+def test_a_backup_that_is_old_or_missing_is_told(run: CommandLine, days: float | None, status: str, told: str) -> None:
+    Path("data").mkdir()
+    if days is not None:
+        note_backup(Path("data"), BackupNote(int((time.time() - days * 86_400) * 1000), 3 << 20, hits=True))
+    found = checks(run("doctor", "--data", "data"))["backup"]
+    assert found[0] == status
+    assert told in found[1]

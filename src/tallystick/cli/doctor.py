@@ -28,6 +28,8 @@ from tallystick.model.counter import NEVER
 from tallystick.server.listening import ListenAddress, UnixListen
 from tallystick.services.accounts.seals import VARIABLE as KEY_VARIABLE
 from tallystick.services.clock import SEEN, clock_marks, offset, problem_of
+from tallystick.services.operating.backups import last_backup
+from tallystick.services.operating.findings import BACKUP_OLD_MS
 from tallystick.services.privacy import open_to_others
 from tallystick.settings import Settings, lifetime_text
 from tallystick.warehouse import WarehouseStorage, warehouse_storage
@@ -52,6 +54,8 @@ SANE_YEARS = range(2025, 2100)
 CLOCK_TOLERANCE_S = 60.0
 
 HOSTS_SHOWN = 10
+
+DAY_MS = 86_400_000
 
 READY_WITHIN_S = 5.0
 """Timeout for the readiness of a running server."""
@@ -106,6 +110,8 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _database(settings)
     yield from _clock_of_ledger(settings)
     yield _hits(settings.data)
+    if settings.data.is_dir():
+        yield _backup(settings.data)
     yield from _hosts(settings)
     yield from _second_steps(settings)
     if settings.database is not None:
@@ -314,6 +320,20 @@ def _hits(data: Path) -> Check:
         return Check("OK", "hits", f"{storage.describe()}: {size}, {storage.count():,} hits")
     except TallystickError as error:
         return Check("FAIL", "hits", str(error))
+
+
+def _backup(data: Path) -> Check:
+    """Whether the last backup that was noted is new enough."""
+    note = last_backup(data)
+    if note is None:
+        return Check(
+            "WARN", "backup", f"none was taken of {data} yet; tallystick backup FILE takes one beside a server"
+        )
+    age_ms = time.time() * 1000 - note.at
+    result = f"the last one was taken {age_ms / DAY_MS:,.1f} days ago: {note.bytes / (1 << 20):,.1f} MB"
+    if age_ms > BACKUP_OLD_MS:
+        return Check("WARN", "backup", f"{result}; look at the timer that takes backups")
+    return Check("OK", "backup", result)
 
 
 def _hosts(settings: Settings) -> Iterator[Check]:
