@@ -323,3 +323,23 @@ async def test_tokens_are_revoked_with_a_password_if_wanted(pages: Pages, *, rev
         assert (await ada.fill("/user", own, action="/user/password")).status_code == 303
         for secret in secrets.values():
             assert (await pages.tokens.principal(secret) is None) is revoke
+
+
+async def test_the_account_as_data_has_no_secrets(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.visitor() as other:
+        await other.log_in()
+        made = await ada.fill("/user/tokens", {"name": "reports", "permission": ["64", "8"]})
+        secret = shown_once(made)
+        account, tokens = await ada.get("/user.json"), await ada.get("/user/tokens.json")
+        person = await the_account(pages)
+        digests = [each.name for each in await pages.ledger.read(logins_of, person.id, clock_of(pages.ledger)())]
+        told = account.json()
+        assert (told["email"], told["two_factor"]) == ("ada@example.com", False)
+        assert sorted(login["this"] for login in told["logins"]) == [False, True]
+        (token,) = tokens.json()["tokens"]
+        assert (token["name"], token["permissions"], token["sites"]) == ("reports", ["site-read", "stats"], "all")
+        assert secret.startswith(token["prefix"])
+        assert len(digests) == 2
+        for text in (account.text, tokens.text):
+            assert secret not in text
+            assert not any(digest in text for digest in digests)

@@ -85,6 +85,7 @@ PREFIXES = (
     "/login",
     "/logout",
     "/user",
+    "/user.json",
     "/sites",
     "/sites.json",
     "/share",
@@ -222,6 +223,7 @@ def _account_routes(
     counter_app = CounterApp(services.ledger)
     rows: list[Row] = [
         ("/user", profile.page, None),
+        ("/user.json", profile.data, None),
         ("/user/name", profile.page, profile.rename),
         ("/user/password", profile.page, profile.change_password),
         ("/user/logins", profile.page, profile.end_login),
@@ -232,6 +234,7 @@ def _account_routes(
         ("/user/two-factor/off", two_factor.page, two_factor.turn_off),
         ("/user/two-factor/codes", two_factor.page, two_factor.renew_codes),
         ("/user/tokens", tokens.page, tokens.create),
+        ("/user/tokens.json", tokens.data, None),
         ("/user/tokens/delete", tokens.page, tokens.delete),
         ("/sites", sites.list_page, sites.create),
         ("/sites.json", sites.list_json, None),

@@ -12,6 +12,7 @@ from tallystick.services.accounts.logins import (
     logins_of,
     note_proved,
 )
+from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, WRONG_PASSWORD, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -28,6 +29,24 @@ class ProfilePages:
     async def page(self, request: PageRequest) -> Response:
         """The person's name, email, and login sessions, with forms to change them."""
         return await self._show(request)
+
+    async def data(self, request: PageRequest) -> Response:
+        """The same as JSON: without secrets, and without what would name a login session to end it."""
+        person = request.account
+        logins = await self._ledger.read(logins_of, person.id, request.now)
+        return as_json(
+            {
+                "email": person.email,
+                "name": person.name,
+                "two_factor": person.totp_enabled,
+                "created": person.created,
+                "last_login": person.login,
+                "logins": [
+                    {"since": login.created, "last_seen": login.seen, "this": login.digest == request.login.digest}
+                    for login in logins
+                ],
+            }
+        )
 
     async def rename(self, request: PageRequest) -> Response:
         """Change the name."""

@@ -1,9 +1,11 @@
 """API tokens, with which programs act for a person: ``/user/tokens``."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused
-from tallystick.model.account import EVERY_SITE, Permission
+from tallystick.model.account import EVERY_SITE, Permission, Token
 from tallystick.services.accounts.site_rows import family
 from tallystick.services.accounts.tokens import (
     NewToken,
@@ -15,6 +17,7 @@ from tallystick.services.accounts.tokens import (
     tokens_of,
 )
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
+from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
@@ -46,6 +49,11 @@ class TokenPages:
     async def page(self, request: PageRequest) -> Response:
         """The person's tokens, and the form for a new one."""
         return await self._show(request)
+
+    async def data(self, request: PageRequest) -> Response:
+        """The same as JSON. Secrets are not stored, so there are none."""
+        tokens = await self._ledger.read(tokens_of, request.account.id)
+        return as_json({"tokens": [_told(each) for each in tokens]})
 
     async def create(self, request: PageRequest) -> Response:
         """Create a token and show its secret."""
@@ -94,3 +102,17 @@ class TokenPages:
             "problems": problems,
         }
         return await self._services.show(request, "tokens/tokens.html", values)
+
+
+def _told(token: Token) -> dict[str, Any]:
+    """A token as data has it."""
+    held = [each.label for each in Permission if each is not Permission.NOTHING and token.permissions & each]
+    return {
+        "id": token.id,
+        "name": token.name,
+        "prefix": token.prefix,
+        "permissions": held,
+        "sites": "all" if EVERY_SITE in token.sites else token.sites,
+        "created": token.created,
+        "used": token.used,
+    }
