@@ -312,6 +312,33 @@ async def test_a_job_that_fails_keeps_no_other_from_being_done(
     assert await rows(warehouse, "site, bot") == [(SITE, 0)]
 
 
+async def test_merges_of_a_site_are_done_in_their_order_after_a_failure_too(  # noqa: PLR0913, PLR0917  # fixtures
+    ledger: Ledger,
+    warehouse: DuckDbWarehouse,
+    jobs: JobWorker,
+    clock: Clock,
+    paths: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a, b, c = paths
+    await warehouse.append([a_hit(a), a_hit(b), a_hit(c)])
+    write, failures = warehouse.write, [StoreFailed()]
+
+    async def fail_once(*arguments: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await write(*arguments)
+
+    monkeypatch.setattr(warehouse, "write", fail_once)
+    await ledger.write(path_changes.merge_paths, SITE, [a], b, NOW)
+    await ledger.write(path_changes.merge_paths, SITE, [b], c, NOW)
+    assert await work(jobs, clock) == 2
+    assert await jobs.work() == 2
+    clock.now += module.TRIED_AGAIN_AFTER_S
+    assert await jobs.work() == 0
+    assert await rows(warehouse, "path") == [(c,), (c,), (c,)]
+
+
 async def test_the_task_fails_until_a_job_that_failed_is_done(
     ledger: Ledger, warehouse: DuckDbWarehouse, jobs: JobWorker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,13 +163,25 @@ class JobWorker:
         if not self._warehouse.owned:
             self._failing.clear()
             return len(jobs)
-        due = [(number, job) for number, job in jobs if self._not_before[number] <= now]
-        if due:
+        if any(self._not_before[number] <= now for number, _ in jobs):
             # Also hits that were accepted while other servers had time to invalidate their caches.
             await self._warehouse.arrived()
-        done = sum([await self._try(number, job) for number, job in due])
+        done = await self._do_due(jobs, now)
         self._done += done
         return len(jobs) - done
+
+    async def _do_due(self, jobs: Sequence[tuple[int, Job]], now: float) -> int:
+        """Do the jobs whose time has come. Returns how many are done."""
+        done, held = 0, set()
+        for number, job in jobs:
+            moves_paths = isinstance(job, DeletePaths | MergePaths)
+            if moves_paths and job.site in held:
+                continue  # it may be about the path into which an earlier one, done later, would move hits
+            if self._not_before[number] <= now and await self._try(number, job):
+                done += 1
+            elif moves_paths:
+                held.add(job.site)
+        return done
 
     async def _settle(self, jobs: Sequence[Job]) -> None:
         """Invalidate cached names, so that later hits are stored under the new state."""

@@ -108,12 +108,14 @@ def with_hits(path: Path, counted: PathHits) -> StoredPath:
 
 
 def _found_ids(session: Session, site: int, search: PathSearch) -> list[int]:
+    typed = storable(search.find).translate(_LIKE)
     find = session.common.found_path_ids_by_name if search.by_name else session.common.found_path_ids
     rows: Iterable[tuple[int]] = find(
         session.connection,
         site=site,
         counted=int(search.kind is not PathKind.BOTS),
         event=_EVENT.get(search.kind, -1),
-        pattern=f"%{storable(search.find).lower().translate(_LIKE)}%",
+        pattern=f"%{typed.lower()}%",
+        typed=f"%{typed}%",
     )
     return [int(id_) for (id_,) in rows]

@@ -18,18 +18,19 @@ WHERE site = :site AND id > :after
 ORDER BY id
 LIMIT :max_rows;
 
--- name: found_path_ids(site, counted, event, pattern)
--- Ids of a site's paths whose name is like a pattern in lower case; an event of -1 stands for pages and events.
+-- name: found_path_ids(site, counted, event, pattern, typed)
+-- Ids of a site's paths whose name is like a pattern in lower case, or as typed: SQLite lowers ASCII only.
+-- An event of -1 stands for pages and events.
 SELECT id FROM path
 WHERE site = :site AND counted = :counted AND (CAST(:event AS bigint) < 0 OR event = CAST(:event AS bigint))
-  AND lower(path) LIKE :pattern ESCAPE '!'
+  AND (lower(path) LIKE :pattern ESCAPE '!' OR path LIKE :typed ESCAPE '!')
 ORDER BY id;
 
--- name: found_path_ids_by_name(site, counted, event, pattern)
+-- name: found_path_ids_by_name(site, counted, event, pattern, typed)
 -- The same in the order of the names.
 SELECT id FROM path
 WHERE site = :site AND counted = :counted AND (CAST(:event AS bigint) < 0 OR event = CAST(:event AS bigint))
-  AND lower(path) LIKE :pattern ESCAPE '!'
+  AND (lower(path) LIKE :pattern ESCAPE '!' OR path LIKE :typed ESCAPE '!')
 ORDER BY lower(path), id;
 
 -- name: count_path(id)!
