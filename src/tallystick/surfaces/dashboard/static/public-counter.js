@@ -2,7 +2,8 @@
   // The value of a public counter as it changes.
   const main = document.querySelector("[data-live]");
   const number = main.querySelector("[data-value]");
-  const format = new Intl.NumberFormat(document.documentElement.lang);
+  const { lang, dataset: chosen } = document.documentElement;
+  const format = new Intl.NumberFormat(lang);
   let stream;
   const follow = () => {
     if (document.hidden || stream) return;
@@ -10,7 +11,7 @@
     // JavaScript's numbers do not hold 64 bits.
     stream.addEventListener("message", ({ data }) => {
       const value = /"value":(-?\d+)/.exec(data);
-      if (value) number.textContent = format.format(BigInt(value[1]));
+      if (value) number.textContent = format.format(BigInt(value[1])).replace(/[.,]/g, chosen.group ?? "$&");
     });
     stream.addEventListener("deleted", () => {
       document.querySelector("[data-gone]").hidden = false;

@@ -11,7 +11,8 @@ async function count() {
     if (!answer.ok && answer.status !== 403) {
       throw new Error(body.error);
     }
-    number.textContent = body.value.toLocaleString(document.documentElement.lang);
+    const { lang, dataset: chosen } = document.documentElement;
+    number.textContent = body.value.toLocaleString(lang).replace(/[.,]/g, chosen.group ?? "$&");
     note.textContent = answer.ok ? "" : note.dataset.refused;
   } catch {
     note.textContent = note.dataset.failed;
