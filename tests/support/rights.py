@@ -125,7 +125,7 @@ class World:
         links: a shared link of each site, and its secret, by the names of ``sites``.
         segments: a segment of each site, by the names of ``sites``.
         views: a saved view of each site, by the names of ``sites``.
-        exports: a written export of each site, by the names of ``sites``.
+        exports: a written export of each site, by the names of ``sites``; of ``move_data``, as the next two.
         uploads: a file that was imported into each site, by the names of ``sites``.
         figures: imported figures of each site, by the names of ``sites``.
         access_invites: the ids of invites to the sites of the accounts ``own`` and ``foreign``, and to the ``server``.
@@ -218,10 +218,7 @@ async def world(data: Path) -> AsyncIterator[World]:
             made.segments[name] = await ledger.write(create_segment, segment, NOW)
             view = SavedView(site=site.id, name=f"{name} view", query="period=7d")
             made.views[name] = await ledger.write(create_saved_view, view, NOW)
-            made.exports[name] = await analytics.services.exports.create(site, "csv")
-            await _import_into(made, name, site)
         await _invite(made)
-        await settled(made)
         own = Annotation(site=sites["own"].id, at="2026-03-10", text="private", owner=people["admin"].account.id)
         made.notes["admin's"] = await ledger.write(create_annotation, own, NOW)
         yield made
@@ -234,6 +231,14 @@ async def _invite(made: World) -> None:
         made.access_invites[whose] = invite.uid
     invite, _ = await ledger.write(invite_to_server, None, NewAccessInvite(access={}), NOW)
     made.access_invites["server"] = invite.uid
+
+
+async def move_data(made: World) -> None:
+    """Export from each site and import into it, for tests of these pages: it takes a while."""
+    for name, site in made.sites.items():
+        made.exports[name] = await made.analytics.services.exports.create(site, "csv")
+        await _import_into(made, name, site)
+    await settled(made)
 
 
 async def _import_into(made: World, name: str, site: Site) -> None:

@@ -398,7 +398,7 @@ def test_counts_survive_their_record(tmp_path: Path) -> None:
 
 async def test_an_upload_survives_kill_9(tmp_path: Path) -> None:
     """The server is killed in the middle of an import; after a start each line is there once."""
-    count = 12_000
+    count = 8_000
     with analytics_server(tmp_path, password=PASSWORD) as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
             person = Visitor(client)
