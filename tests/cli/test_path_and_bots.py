@@ -82,6 +82,10 @@ def test_rules_gather_paths_and_are_applied(run: CommandLine) -> None:
     run("path", "rules", "add", "/d/**", "--place", "1", *HERE).succeeded()
     assert run("path", "rules", "list", *HERE).succeeded() == "/d/**\t0\n/c*\t1\n"
     run("path", "rules", "apply", "--yes", *HERE).succeeded()
+    log = Path("access.log")
+    log.write_text('192.0.2.1 - - [18/Jun/2020:10:00:00 +0000] "GET /cart HTTP/1.1" 200 9 "-" "Mozilla/5.0"\n')
+    run("import", str(log), "--format", "combined", *HERE).succeeded()
+    assert len(stored("path")) == 7
     assert run("path", "list", *HERE).succeeded() == "1\t/a\t/A\t-\n2\t/b\t/B\t-\n3\t/c*\t-\t-\n"
     assert run("path", "rules", "list", *HERE).succeeded() == "/d/**\t0\n/c*\t0\n"
     run("path", "rules", "remove", "/d/**", *HERE).succeeded()
