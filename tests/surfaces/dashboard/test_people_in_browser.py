@@ -10,6 +10,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from support.accessibility import accessibility_problems
 from support.browsing import CONTRASTS
 from support.pages import PASSWORD
 from support.server import RunningServer, running_server
@@ -154,6 +155,27 @@ def test_an_invite_is_accepted_after_logging_in(page: Page, shared: dict[str, st
     page.get_by_role("button", name="Accept the invite").click()
     expect(page.get_by_text("You share this counter now.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("W" * 40)
+
+
+def test_a_guest_comes_to_the_sites_by_a_link(page: Page, browser: Browser, site: RunningServer) -> None:
+    page.goto("/people/invites")
+    page.get_by_role("button", name="Make an invite").click()
+    expect(page.get_by_role("img", name="QR code of the link")).to_be_visible()
+    link = page.locator("#invite-link").inner_text().strip()
+    with browser.new_context(viewport={"width": 360, "height": 800}) as context:
+        guest = context.new_page()
+        for path in (f"{site.url}/join", link):
+            guest.goto(path)
+            assert guest.evaluate("document.documentElement.scrollWidth") <= 360
+            assert accessibility_problems(guest) == []
+        guest.get_by_label("Email").fill("dee@example.com")
+        guest.get_by_label("Password").fill(PASSWORD)
+        guest.get_by_role("button", name="Create an account and accept").click()
+        expect(guest).to_have_url(re.compile(r"/sites/[^/]+$"))
+        expect(guest.get_by_role("link", name="dee@example.com")).to_be_visible()
+        guest.goto(link)
+        expect(guest.get_by_role("link", name="Go there")).to_be_hidden()
+        expect(guest.get_by_role("heading", name="This invite was used or has expired")).to_be_visible()
 
 
 def test_what_is_wrong_is_tied_to_its_field(page: Page) -> None:
