@@ -108,6 +108,8 @@ async def test_hits_are_deleted_only_when_it_is_confirmed(everybody: World) -> N
     assert doomed(await send(everybody, data_retention="31")) == doomed(asked) + 1
     assert (await send(everybody, data_retention="31", delete="on")).status == 303
     assert (await kept(everybody)).data_retention == 31
+    shown = (await everybody.page("admin", "GET", path_of(everybody))).text
+    assert "Now hits from before" in shown
     assert (await send(everybody, data_retention="90")).status == 303
 
 

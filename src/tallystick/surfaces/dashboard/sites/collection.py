@@ -83,15 +83,16 @@ class CollectionPages:
         Raises:
             QuestionTooLong, StoreUnavailable
         """
-        before = now // 1000 - days * DAY_S
+        before = _before(days, now)
         hits = await self._services.statistics.questions.read(
             lambda session: session.count_expired([(site.id, before)])
         )
-        return Doomed(hits, datetime.fromtimestamp(before, UTC).date())
+        return Doomed(hits, _date(before))
 
     async def _show(
         self, request: PageRequest, site: Site, problems: Problems = NO_PROBLEMS, doomed: Doomed | None = None
     ) -> Response:
+        days = site.settings.data_retention
         is_typed = bool(request.form.names())
         values = {
             "site": site,
@@ -101,10 +102,20 @@ class CollectionPages:
             "properties": PROPERTIES,
             "rules": {kind.value: len(getattr(site.settings, kind.value)) for kind in RuleKind},
             "your_address": str(self._services.addresses.of(request.http.scope)),
+            "oldest": _date(_before(days, request.now)) if days else None,
             "doomed": doomed,
             "problems": problems,
         }
         return await self._services.show(request, "sites/collection.html", values)
+
+
+def _before(days: int, now: int) -> int:
+    """The second before which hits are deleted that are kept for a number of days; ``now`` is Unix milliseconds."""
+    return now // 1000 - days * DAY_S
+
+
+def _date(moment: int) -> date:
+    return datetime.fromtimestamp(moment, UTC).date()
 
 
 def _is_shorter(days: int, before: int) -> bool:
