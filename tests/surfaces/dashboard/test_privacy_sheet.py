@@ -43,6 +43,8 @@ async def sheet(everybody: World, **settings: Any) -> tuple[Any, str]:
         ({"collect": ALL & ~Collect.USER_AGENT}, lambda facts: facts["stored"]["user_agent"], "kind of device"),
         ({"collect": ALL & ~Collect.SCREEN_SIZE}, lambda facts: facts["stored"]["screen_size"], "width in pixels"),
         ({"collect": ALL & ~Collect.REGION}, lambda facts: facts["regions"], "Regions are stored of visitors from"),
+        ({"collect_regions": ("NL",)}, lambda facts: facts["regions"], "United States, Russia and China"),
+        ({"path_rules": ()}, lambda facts: facts["path_rules"], "1 rule of this site shortens paths"),
         ({"collect": ALL & ~Collect.LANGUAGE}, lambda facts: facts["stored"]["language"], "that the browser prefers"),
         ({"collect": ALL & ~Collect.SESSION}, lambda facts: facts["visits"], "replaced every 8 hours"),
         ({"collect": ALL & ~Collect.HITS}, lambda facts: facts["visit_numbers"], "the time to the second"),
@@ -64,7 +66,7 @@ async def test_each_setting_changes_the_sheet(
     everybody: World, changed: dict[str, Any], fact: Callable[[Any], Any], told: str
 ) -> None:
     usual: dict[str, Any] = {name: getattr(SiteSettings(), name) for name in SiteSettings.__struct_fields__}
-    before, text_before = await sheet(everybody, **usual | {"collect": int(ALL)})
+    before, text_before = await sheet(everybody, **usual | {"collect": int(ALL), "path_rules": ("/orders/*",)})
     after, text_after = await sheet(everybody, **changed)
     assert fact(before) != fact(after)
     assert told in text_before

@@ -63,6 +63,7 @@ class PrivacyFacts(Struct, frozen=True, kw_only=True):
         stored: by the name of the flag, and ``props``.
         time: how exactly the time of a hit is stored.
         regions: countries whose regions are stored; empty for all, None for none.
+        path_rules: how many rules replace parts of paths before they are stored.
         places: what says where an address is: nothing, what comes with the program, or a database of the operator.
         visits: how visits are told apart; None where they are not.
         visit_numbers: whether the number of the visit is stored with a hit.
@@ -81,6 +82,7 @@ class PrivacyFacts(Struct, frozen=True, kw_only=True):
     stored: Mapping[str, bool]
     time: Literal["second", "hour"]
     regions: tuple[str, ...] | None
+    path_rules: int
     places: Literal["nothing", "built in", "database"]
     visits: VisitHours | None
     visit_numbers: bool
@@ -155,6 +157,7 @@ def facts_of(site: Site, *, now: int, shared_links: int, backup: BackupNote | No
         stored=stored | {"session": numbered, "props": settings.collect_props},
         time="second" if single else "hour",
         regions=settings.collect_regions if collect & Collect.REGION else None,
+        path_rules=len(settings.path_rules),
         places=("database" if has_database else "built in") if located or settings.ignore_countries else "nothing",
         visits=VisitHours() if collect & Collect.SESSION else None,
         visit_numbers=numbered,
