@@ -140,6 +140,10 @@ PATTERNS = (
     N_("the file is not a ZIP"),
     N_("no row of the file can be used"),
     N_("no line of the file could be used"),
+    N_(
+        "the site has imported days of the same tables before, with import %(imports)s: replace (--replace) or remove"
+        " that first"
+    ),
     N_("the server has ended %(number)s times while it was reading this file"),
     N_("the file could not be imported; the log of the server says why"),
     # Addresses of statistics.
