@@ -362,6 +362,16 @@ async def test_superusers_see_every_account_and_site_and_let_people_add_sites(pa
         assert again.status_code == 422
 
 
+async def test_who_may_do_more_loses_nothing_by_being_allowed_to_add_sites(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        bea = NewAccount(email="bea@example.com", password="unused", access={"all": "*"})
+        siteless = await pages.ledger.write(create_account, bea, NOW)
+        granted = await ada.fill("/admin/people", {"id": str(siteless.id)}, action="/admin/people/grant")
+        assert granted.status_code == 303
+        found = await pages.ledger.read(account_by_email, "bea@example.com")
+        assert found.access == {"all": "*"}
+
+
 async def test_readers_see_names_only_and_no_two_alike(pages: Pages) -> None:
     async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
         for email, name in (("kim@example.com", "Kim"), ("kim2@example.com", "KIM"), ("x@example.com", "")):

@@ -22,6 +22,7 @@ from tallystick.services.accounts.accounts import (
 )
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.accounts.site_rows import family
+from tallystick.services.accounts.sites import may_create_sites
 from tallystick.services.accounts.two_factor import disable
 from tallystick.services.sharing.changes import hold_changes
 
@@ -123,6 +124,8 @@ def grant_sites(session: Session, actor: int, number: int, now: int) -> Account:
     if person is None or person.site is not None:
         msg = "there is no such person without a site"
         raise InputRefused(msg)
+    if may_create_sites(person):  # a second press; and superusers, who would lose their other rights
+        return person
     return set_access(session, person.id, {ALL_SITES: "a"}, now)
 
 
