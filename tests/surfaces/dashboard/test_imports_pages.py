@@ -207,6 +207,9 @@ async def test_only_our_own_form_is_taken(analytics: Analytics, tmp_path: Path) 
         assert (await client.post(PAGE, data={"kind": "log"}, files=files)).status_code == 403
         assert (await client.post(PAGE, data={"token": token}, files=files, headers=foreign)).status_code == 403
         assert (await client.post(PAGE, data={"token": token, "kind": "log"})).status_code == 415
+        two = [("file", ("x.log", LOG.encode())), ("file", ("y.log", LOG.encode()))]
+        fields = {"token": token, "kind": "log", "format": "combined"}
+        assert (await client.post(PAGE, data=fields, files=two)).status_code == 400
         kind = {"content-type": "multipart/form-data; boundary=x"}
         for body in (
             b"--x\r\nbroken",

@@ -21,7 +21,8 @@ async def receive_form(http: Request, accept: Accept) -> Form:
     """Read a form. Fields behind the file are not read.
 
     Raises:
-        HTTPException: the body is not a form with files (415), is damaged (400), or has too much beside the file (413).
+        HTTPException: the body is not a form with files (415), is damaged or has several files (400), or has too
+            much beside the file (413).
         BodyRefused: the body is incomplete, or too slow.
     """
     fields: dict[str, list[str]] = {}
@@ -30,7 +31,7 @@ async def receive_form(http: Request, accept: Accept) -> Form:
     async for event in _events(http):
         if isinstance(event, MultipartSegment):
             segment, text = event, b""
-            if _is_file(segment) and write is None:
+            if _is_file(segment):
                 write = await accept(Form(fields), segment.filename or "")
         elif event is None:
             assert segment is not None
@@ -59,11 +60,14 @@ async def _events(http: Request) -> AsyncIterator[MultipartSegment | bytes | Non
     if kind != "multipart/form-data" or not options.get("boundary"):
         raise HTTPException(415)
     try:
-        parser = PushMultipartParser(options["boundary"], max_segment_count=MOST_FIELDS, strict=True)
+        files, parser = 0, PushMultipartParser(options["boundary"], max_segment_count=MOST_FIELDS, strict=True)
         with parser:
             async for chunk in http.stream():
                 if chunk:
                     for event in parser.parse(chunk):
+                        files += isinstance(event, MultipartSegment) and _is_file(event)
+                        if files > 1:  # or it would be read as the end of the first one
+                            raise HTTPException(400)
                         yield event
     except MultipartError as error:
         raise HTTPException(400) from error
