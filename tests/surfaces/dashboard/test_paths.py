@@ -72,6 +72,8 @@ async def test_paths_are_listed_found_and_sorted_with_their_hits(everybody: Worl
     assert await listed(everybody, kind="bots") == [("/only-bots", 0, 1)]
     assert await listed(everybody, find="%_!") == rows[3:]
     assert await listed(everybody, find="\0", kind="x", sort="x") == []
+    # A form is longer than an address may be, and its list is shown again.
+    assert "Choose at least one path" in (await send(everybody, "/rename", 422, find="a" * 60_000)).text
     shown = (await ask(everybody)).text
     assert "1 to 4 of 4" in shown
     assert "<script>alert" not in shown

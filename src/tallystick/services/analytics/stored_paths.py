@@ -9,6 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from tallystick.ledger import Ledger, Session
+from tallystick.model.path import MAX_PATH
 from tallystick.model.text import storable
 from tallystick.services.analytics.names import Path, paths_of
 from tallystick.services.analytics.questions import Questions
@@ -108,6 +109,8 @@ def with_hits(path: Path, counted: PathHits) -> StoredPath:
 
 
 def _found_ids(session: Session, site: int, search: PathSearch) -> list[int]:
+    if len(search.find) > MAX_PATH:  # also more than SQLite takes as a pattern
+        return []
     typed = storable(search.find).translate(_LIKE)
     find = session.common.found_path_ids_by_name if search.by_name else session.common.found_path_ids
     rows: Iterable[tuple[int]] = find(
