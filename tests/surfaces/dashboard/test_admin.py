@@ -61,6 +61,7 @@ async def test_the_log_is_chosen_by_kind_and_person_and_exported(pages: Pages) -
         assert await subjects("person=a_b.") == []  # no wildcard
         assert await subjects("person=BOLD") == ["<b>bold</b>.example.com"]
         assert await subjects("kind=site+created&person=axb") == []
+        assert await subjects("person=%00") == []  # PostgreSQL takes no such text
         everything = await subjects("kind=nonsense&before=x")
         assert len(everything) > 2
         second = (await ada.get("/admin/log.json")).json()["events"][1]

@@ -16,6 +16,7 @@ from msgspec import Struct
 from tallystick.ledger import Session
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import ALL_SITES, Account, Principal
+from tallystick.model.text import storable
 
 COMMAND_LINE = "command line"
 HOUR_MS = 3_600_000
@@ -143,7 +144,7 @@ def events_of(session: Session, kind: str, person: str, before: int = 2**53, mos
         session.connection,
         before=before,
         kind=_pattern(kind) if kind else "%",
-        person=f"%{_pattern(person.lower())}%",
+        person=f"%{_pattern(storable(person.lower()))}%",
         max_rows=most,
     )
     return [Event(*row) for row in rows]
