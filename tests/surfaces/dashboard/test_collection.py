@@ -12,6 +12,7 @@ import pytest
 from support.asking import Answer
 from support.rights import World, world
 from tallystick.model.site import Collect, Site, SiteSettings
+from tallystick.services.accounts.audit import events
 from tallystick.services.accounts.site_rows import site as read_site
 from tallystick.surfaces.dashboard.sites.collecting import COLLECTED
 
@@ -106,7 +107,9 @@ async def test_hits_are_deleted_only_when_it_is_confirmed(everybody: World) -> N
     assert (await kept(everybody)).data_retention == 0
     # What was imported is older and counts, too.
     assert doomed(await send(everybody, data_retention="31")) == doomed(asked) + 1
-    assert (await send(everybody, data_retention="31", delete="on")).status == 303
+    assert 'name="delete" value="31"' in (await send(everybody, data_retention="31", delete="60")).text
+    assert (await kept(everybody)).data_retention == 0
+    assert (await send(everybody, data_retention="31", delete="31")).status == 303
     assert (await kept(everybody)).data_retention == 31
     shown = (await everybody.page("admin", "GET", path_of(everybody))).text
     assert "Now hits from before" in shown
@@ -138,6 +141,8 @@ async def test_the_time_zone_of_a_site_is_that_of_its_statistics(everybody: Worl
         "admin", "POST", path_of(everybody, "settings"), fields | {"timezone": "JP.Asia/Tokyo"}
     )
     assert changed.status == 303
+    (event, *_) = await everybody.analytics.services.ledger.read(events)
+    assert (event.kind, event.actor) == ("site changed", "admin@example.net")
     told = (await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}.json")).json()
     assert told["timezone"] == "Asia/Tokyo"
 

@@ -36,10 +36,12 @@ class Doomed(Struct, frozen=True):
     """Hits that a shorter time deletes.
 
     Attributes:
+        days: that hits would be kept; the confirmation is for these days only.
         hits: their number, with imported days.
         before: the day before which they were counted.
     """
 
+    days: int
     hits: int
     before: date
 
@@ -67,7 +69,7 @@ class CollectionPages:
         site, form = await self._places.changeable(request), request.form
         changes = _changes_of(form)
         days = changes.settings["data_retention"]
-        if _is_shorter(days, site.settings.data_retention) and not form.checked("delete"):
+        if _is_shorter(days, site.settings.data_retention) and form.text("delete") != str(days):
             doomed = await self._doomed(site, days, request.now)
             if doomed.hits:
                 return await self._show(request, site, NOT_CONFIRMED, doomed)
@@ -87,7 +89,7 @@ class CollectionPages:
         hits = await self._services.statistics.questions.read(
             lambda session: session.count_expired([(site.id, before)])
         )
-        return Doomed(hits, _date(before))
+        return Doomed(days, hits, _date(before))
 
     async def _show(
         self, request: PageRequest, site: Site, problems: Problems = NO_PROBLEMS, doomed: Doomed | None = None
