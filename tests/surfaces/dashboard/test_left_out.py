@@ -15,6 +15,7 @@ from support.rights import GUEST, World, world
 from tallystick.errors import QuestionTooLong
 from tallystick.ledger import Session
 from tallystick.model.leaving_out import RuleKind
+from tallystick.services.accounts.audit import events
 from tallystick.services.accounts.left_out_rules import add_rule, rules_of_site
 from tallystick.services.accounts.site_rows import site as read_site
 from tallystick.services.job_worker import JobWorker
@@ -169,6 +170,8 @@ async def test_a_rule_is_shown_what_it_would_have_left_out_before_it_is_added(ev
     assert await rules(everybody, RuleKind.PATH) == ("/admin/*",)
     await send(everybody, "/rules/remove", kind="path", rule="/admin/*")
     assert await rules(everybody, RuleKind.PATH) == ()
+    logged = (await everybody.analytics.services.ledger.read(events))[:2]
+    assert [(event.kind, event.actor) for event in logged] == [("site changed", "admin@example.net")] * 2
     assert (await hit(everybody, "/admin/users")).status == 200
     notes = await everybody.analytics.services.annotations.visible(everybody.sites["own"].id, None)
     told = ["Left out from here on: path /admin/*.", "No longer left out: path /admin/*."]

@@ -310,7 +310,7 @@ class LeftOutPages:
             return await self._show_rules(request, viewer, name, text, problems=_WHAT_KIND)
         try:
             rule = await asyncio.to_thread(normal_rule, kind, text)
-            await self._ledger.write(add_rule, viewer.site.id, kind, rule, request.now)
+            await self._services.write(request, add_rule, viewer.site.id, kind, rule, request.now)
         except InputRefused as error:
             return await self._show_rules(request, viewer, name, text, problems=problems_of(error))
         return see_other(f"{viewer.base}/{LEFT_OUT}/rules?done=added")
@@ -321,7 +321,8 @@ class LeftOutPages:
         kind = wording.NAMES.get(request.form.text("kind"))
         if kind is None:
             raise HTTPException(404)
-        await self._ledger.write(remove_rule, viewer.site.id, kind, request.form.text("rule"), request.now)
+        rule = request.form.text("rule")
+        await self._services.write(request, remove_rule, viewer.site.id, kind, rule, request.now)
         return see_other(f"{viewer.base}/{LEFT_OUT}/rules?done=removed")
 
     async def _show_rules(  # noqa: PLR0913  # what was typed

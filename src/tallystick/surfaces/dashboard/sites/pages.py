@@ -130,7 +130,8 @@ class SitePages:
         if request.form.text("timezone") not in (await self._zones(request, before)).values:
             return await self._show_site(request, before, {"timezone": [NOT_OFFERED]})
         try:
-            await self._ledger.write(update_site, before.id, changes_of(before, request.form), request.now)
+            changes = changes_of(before, request.form)
+            await self._services.write(request, update_site, before.id, changes, request.now)
         except InputRefused as error:
             return await self._show_site(request, before, problems_of(error))
         return see_other(f"/sites/{before.id}/settings?done=changed")
@@ -138,7 +139,7 @@ class SitePages:
     async def release_host(self, request: PageRequest) -> Response:
         """Stop counting for a host that the site counted for while it was the only site."""
         site = await self._places.changeable(request, "a")
-        await self._ledger.write(release_host, site.id, request.form.text("host"))
+        await self._services.write(request, release_host, site.id, request.form.text("host"))
         return see_other(f"/sites/{site.id}/settings?done=released")
 
     async def delete(self, request: PageRequest) -> Response:
