@@ -369,6 +369,7 @@ async def test_who_may_do_more_loses_nothing_by_being_allowed_to_add_sites(pages
         granted = await ada.fill("/admin/people", {"id": str(siteless.id)}, action="/admin/people/grant")
         assert granted.status_code == 303
         found = await pages.ledger.read(account_by_email, "bea@example.com")
+        assert found is not None
         assert found.access == {"all": "*"}
 
 
