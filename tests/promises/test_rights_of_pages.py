@@ -211,6 +211,16 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/notes": READERS,
     "/sites/{site}/notes/{note}": SETTERS,
     "/sites/{site}/notes/{note}/delete": SETTERS,
+    "/sites/{site}/settings/goals": SETTERS,
+    "/sites/{site}/settings/goals.json": SETTERS,
+    "/sites/{site}/settings/goals/{goal}": SETTERS,
+    "/sites/{site}/settings/goals/{goal}.json": SETTERS,
+    "/sites/{site}/settings/goals/{goal}/delete": SETTERS,
+    "/sites/{site}/settings/funnels": SETTERS,
+    "/sites/{site}/settings/funnels.json": SETTERS,
+    "/sites/{site}/settings/funnels/{funnel}": SETTERS,
+    "/sites/{site}/settings/funnels/{funnel}.json": SETTERS,
+    "/sites/{site}/settings/funnels/{funnel}/delete": SETTERS,
     "/share/{site}": EVERYONE,
     "/share/{site}/left-out": EVERYONE,
     "/share/{site}/left-out.json": EVERYONE,
@@ -337,6 +347,14 @@ FORMS: Mapping[str, Form] = {
     "/sites/{site}/notes": Form(READERS, filled(date="2026-03-11", text="Another note")),
     "/sites/{site}/notes/{note}": Form(SETTERS, filled(date="2026-03-11", text="Changed", whose="site")),
     "/sites/{site}/notes/{note}/delete": Form(SETTERS, filled()),
+    "/sites/{site}/settings/goals": Form(SETTERS, filled(name="Another goal", page="/thanks")),
+    "/sites/{site}/settings/goals/{goal}": Form(SETTERS, filled(name="Renamed goal", event="Bought")),
+    "/sites/{site}/settings/goals/{goal}/delete": Form(SETTERS, filled()),
+    "/sites/{site}/settings/funnels": Form(SETTERS, filled(name="Another funnel", step=["/a", "/b"], called=["", ""])),
+    "/sites/{site}/settings/funnels/{funnel}": Form(
+        SETTERS, filled(name="Renamed funnel", step=["/b", "/a"], called=["", ""])
+    ),
+    "/sites/{site}/settings/funnels/{funnel}/delete": Form(SETTERS, filled()),
     "/people": Form(MANAGERS | {"foreign admin"}, filled(email="new@example.com", name="New", **{"access-all": "r"})),
     "/people/invites": Form(
         MANAGERS | {"foreign admin"},
@@ -407,11 +425,16 @@ async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
     assert forms == set(FORMS) | OWN | FOR_GUESTS | OF_IMPORTS
 
 
+PARTS_OF_SITES = ("{link}", "{note}", "{goal}", "{funnel}", "{export}", "{upload}")
+
+
 def parts_of_sites(everybody: World, path: str, mark: str) -> Iterator[tuple[str, bool]]:
-    """Paths of a shared link, a note, an export or an import: of the site, of another site, and of none."""
+    """Paths of what belongs to a site: of the first one, of another site, and of none."""
     all_numbers: dict[str, dict[str, Any]] = {
         "{link}": {name: link.id for name, (link, _) in everybody.links.items()},
         "{note}": {name: note.id for name, note in everybody.notes.items()},
+        "{goal}": {name: goal.id for name, goal in everybody.goals.items()},
+        "{funnel}": {name: funnel.id for name, funnel in everybody.funnels.items()},
         "{export}": {name: export.id for name, export in everybody.exports.items()},
         "{upload}": {name: upload.id for name, upload in everybody.uploads.items()},
     }
@@ -444,7 +467,7 @@ def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     path += next((query for part, query in QUERIES.items() if part in path), "")
     if path.startswith("/share/"):
         yield path.replace("{site}", everybody.links["own"][1]), True  # others: tests/surfaces/dashboard/test_shared.py
-    elif mark := next((mark for mark in ("{link}", "{note}", "{export}", "{upload}") if mark in path), None):
+    elif mark := next((mark for mark in PARTS_OF_SITES if mark in path), None):
         yield from parts_of_sites(everybody, path, mark)
     elif "{site}" in path:
         # The first site cannot be deleted while there are others.

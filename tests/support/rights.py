@@ -23,6 +23,8 @@ from tallystick.model.aggregates import PLAUSIBLE, VISITORS, AggregateImport, Ta
 from tallystick.model.annotation import Annotation
 from tallystick.model.counter import Create
 from tallystick.model.export import Export
+from tallystick.model.funnel import Funnel, FunnelStep
+from tallystick.model.goal import Goal
 from tallystick.model.key import Key
 from tallystick.model.leaving_out import RuleKind
 from tallystick.model.saved_view import SavedView
@@ -39,6 +41,8 @@ from tallystick.services.accounts.site_hosts import remember_host
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.accounts.tokens import NewToken, create_token
 from tallystick.services.analytics.kept.annotations import create_annotation
+from tallystick.services.analytics.kept.funnels import create_funnel
+from tallystick.services.analytics.kept.goals import create_goal
 from tallystick.services.analytics.kept.saved_views import create_saved_view
 from tallystick.services.analytics.kept.segments import create_segment
 from tallystick.services.analytics.kept.shared_links import create_shared_link
@@ -123,6 +127,7 @@ class World:
         invite_uid: the id of the invite.
         member_uid: a member of that counter, who has nothing else.
         links: a shared link of each site, and its secret, by the names of ``sites``.
+        goals, funnels: a goal and a funnel of each site, by the names of ``sites``.
         segments: a segment of each site, by the names of ``sites``.
         views: a saved view of each site, by the names of ``sites``.
         exports: a written export of each site, by the names of ``sites``; of ``move_data``, as the next two.
@@ -137,6 +142,8 @@ class World:
         self.counter = self.invite = self.invite_uid = self.member_uid = ""
         self.links: dict[str, tuple[SharedLink, str]] = {}
         self.notes: dict[str, Annotation] = {}
+        self.goals: dict[str, Goal] = {}
+        self.funnels: dict[str, Funnel] = {}
         self.segments: dict[str, Segment] = {}
         self.views: dict[str, SavedView] = {}
         self.exports: dict[str, Export] = {}
@@ -214,6 +221,12 @@ async def world(data: Path) -> AsyncIterator[World]:
             made.links[name] = await ledger.write(create_shared_link, link, NOW)
             note = Annotation(site=site.id, at="2026-03-10", text=f"{name} note")
             made.notes[name] = await ledger.write(create_annotation, note, NOW)
+            goal = Goal(site=site.id, name=f"{name} goal", page="/thanks")
+            made.goals[name] = await ledger.write(create_goal, goal, NOW)
+            steps = (FunnelStep(page="/a"), FunnelStep(page="/b"))
+            made.funnels[name] = await ledger.write(
+                create_funnel, Funnel(site=site.id, name=f"{name} funnel", steps=steps), NOW
+            )
             segment = Segment(site=site.id, name=f"{name} segment", filters=[["is", "event:page", ["/"]]])
             made.segments[name] = await ledger.write(create_segment, segment, NOW)
             view = SavedView(site=site.id, name=f"{name} view", query="period=7d")

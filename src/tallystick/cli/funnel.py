@@ -1,20 +1,22 @@
 """``tallystick funnel``: manages the funnels of a site."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tallystick.cli.funnel_show import GOAL, show
-from tallystick.cli.support.kept_access import SiteOfKept, changing, id_or_name, reading, remove_one
+from tallystick.cli.funnel_show import show
+from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, remove_one
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.prompts import Yes
 from tallystick.errors import InputRefused
-from tallystick.ledger import Session
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.funnel import Funnel, FunnelStep
+from tallystick.model.goal import Goal
 from tallystick.services.analytics.kept.funnels import create_funnel, delete_funnel, funnels_of
 from tallystick.services.analytics.kept.goals import goals_of
-from tallystick.services.analytics.kept.keeping import pick_named
+from tallystick.services.analytics.kept.keeping import id_or_name, pick_named
+from tallystick.services.analytics.kept.step_words import step_of, step_text
 from tallystick.settings import StorageSettings
 
 app = App(
@@ -52,9 +54,8 @@ def add(  # one an option
         raise InputRefused(msg)
     names = {f"steps/{number}": f"step {number + 1}" for number in range(len(steps))}
     with changing(site, settings, name="NAME", steps="steps", **names) as (session, place):
-        made = tuple(
-            _step(session, place.id, text, optional=number in optional) for number, text in enumerate(steps, start=1)
-        )
+        goals = goals_of(session, place.id)
+        made = tuple(step_of(text, goals, optional=number in optional) for number, text in enumerate(steps, start=1))
         new = Funnel(site=place.id, name=name, steps=made, strict=strict)
         funnel = create_funnel(session, new, milliseconds())
     print(funnel.id)
@@ -72,7 +73,7 @@ def list_(*, site: SiteOfKept = None, settings: StorageSettings = StorageSetting
     """
     with reading(site, settings) as (session, place):
         funnels = funnels_of(session, place.id)
-        goals = {goal.id: goal.name for goal in goals_of(session, place.id)}
+        goals = goals_of(session, place.id)
     print_rows(
         ("Id", "Name", "Steps", "Strict", "Created"),
         [
@@ -116,15 +117,6 @@ def remove(
 app.command(show, sort_key=4)
 
 
-def _step(session: Session, site: int, text: str, *, optional: bool) -> FunnelStep:
-    if text.startswith(GOAL):
-        goal = pick_named(goals_of(session, site), id_or_name(text.removeprefix(GOAL)), "goal")
-        return FunnelStep(goal=goal.id, optional=optional)
-    if text.startswith(("/", "*")):
-        return FunnelStep(page=text, optional=optional)
-    return FunnelStep(event=text, optional=optional)
-
-
-def _shown(step: FunnelStep, goals: dict[int, str]) -> str:
-    text = f"{GOAL}{goals.get(step.goal, step.goal)}" if step.goal else step.page or step.event
+def _shown(step: FunnelStep, goals: Collection[Goal]) -> str:
+    text = step_text(step, goals)
     return f"[{text}]" if step.optional else text

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from tallystick.cli.support.funnel_forms import print_funnel
-from tallystick.cli.support.kept_access import id_or_name
 from tallystick.cli.support.query_access import reached
 from tallystick.cli.support.query_body import filters_in, period_in
 from tallystick.cli.support.query_forms import Form
@@ -17,16 +16,14 @@ from tallystick.model.site import Site
 from tallystick.services.analytics.funnel_questions import FunnelQuestions
 from tallystick.services.analytics.kept.funnels import Funnels
 from tallystick.services.analytics.kept.goals import Goals
-from tallystick.services.analytics.kept.keeping import KeptCache
+from tallystick.services.analytics.kept.keeping import KeptCache, id_or_name
 from tallystick.services.analytics.kept.segments import Segments
+from tallystick.services.analytics.kept.step_words import GOAL
 from tallystick.services.analytics.questions import Questions
 from tallystick.services.inquiries.configured import configured
 from tallystick.services.inquiries.funnels import FunnelServices, funnel_answered
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import Warehouse
-
-GOAL = "goal:"
-"""Before the name or the id of a goal that is a step."""
 
 
 def show(  # noqa: PLR0913  # one an option

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tallystick.cli.support.kept_access import SiteOfKept, changing, id_or_name, reading, remove_one
+from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, remove_one
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.prompts import Yes
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.goal import Goal
 from tallystick.services.analytics.kept.goals import create_goal, delete_goal, goals_of
-from tallystick.services.analytics.kept.keeping import pick_named
+from tallystick.services.analytics.kept.keeping import id_or_name, pick_named
 from tallystick.settings import StorageSettings
 
 app = App(

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
-from tallystick.cli.support.kept_access import SiteOfKept, changing, id_or_name, reading, remove_one
+from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, remove_one
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.prompts import Yes
 from tallystick.cli.support.query_body import filters_in
@@ -13,7 +13,7 @@ from tallystick.ledger import Session
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.segment import Segment
 from tallystick.model.site import Site
-from tallystick.services.analytics.kept.keeping import pick_named
+from tallystick.services.analytics.kept.keeping import id_or_name, pick_named
 from tallystick.services.analytics.kept.segments import create_segment, delete_segment, is_visible, segments_of
 from tallystick.settings import StorageSettings
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from msgspec import UNSET, UnsetType
 
-from tallystick.cli.support.kept_access import SiteOfKept, changing, id_or_name, reading, remove_one
+from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, remove_one
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.people import fields_are_options
 from tallystick.cli.support.prompts import Yes, new_password
@@ -17,7 +17,7 @@ from tallystick.ledger.ledger import milliseconds
 from tallystick.model.filter_words import words_of
 from tallystick.model.shared_link import SharedLink, end_of_day, last_day
 from tallystick.services.accounts.passwords import hash_password
-from tallystick.services.analytics.kept.keeping import pick_named
+from tallystick.services.analytics.kept.keeping import id_or_name, pick_named
 from tallystick.services.analytics.kept.shared_links import (
     SharedLinkChanges,
     change_shared_link,

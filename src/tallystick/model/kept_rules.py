@@ -52,9 +52,10 @@ def goal_problems(goal: Goal) -> Problems:
         "event": _event_problems(goal.event),
         "props": _props_problems(goal.props),
     }
-    if bool(goal.page) == bool(goal.event):
-        given = "both a page and an event" if goal.page else "neither a page nor an event"
-        problems["page"].append(f"a goal has either a page or an event; this one has {given}")
+    if goal.page and goal.event:
+        problems["page"].append("a goal has either a page or an event; this one has both a page and an event")
+    if not goal.page and not goal.event:
+        problems["page"].append("a goal has either a page or an event; this one has neither a page nor an event")
     return _found(problems)
 
 

@@ -3,7 +3,6 @@
 A picture of each is written to ``build/screenshots/``, to be looked at.
 """
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expe
 from support.accessibility import accessibility_problems
 from support.browsing import CONTRASTS, opened_browser
 from support.demo import Demo, demo_server
-from tallystick.cli.main import command_line
 from tallystick.surfaces.dashboard.analytics import asking
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
@@ -52,6 +50,10 @@ PAGES = {
     "notes": f"{SITE}/notes",
     "note": f"{SITE}/notes/1",
     "segments": f"{SITE}/segments",
+    "goals": f"{SITE}/settings/goals",
+    "goal": f"{SITE}/settings/goals/2",
+    "funnels-kept": f"{SITE}/settings/funnels",
+    "funnel": f"{SITE}/settings/funnels/1",
     "saved-views": f"{SITE}/views?period=7d",
     "left-out": f"{SITE}/left-out",
     "left-out-count": f"{SITE}/left-out/count",
@@ -258,6 +260,8 @@ def test_each_part_without_figures_says_so(page: Page) -> None:
         (f"{SITE}/now?page=/nowhere", "Nobody in the last 30 minutes.", 3),
         (f"{empty}/notes", "There are no notes yet.", 1),
         (f"{empty}/segments", "There are no segments yet.", 1),
+        (f"{empty}/settings/goals", "There are no goals yet.", 1),
+        (f"{empty}/settings/funnels", "There are no funnels yet.", 1),
         (f"{empty}/sharing", "There are no links yet.", 1),
         (f"{empty}/left-out/rules", "No network, country, path or host.", 1),
         ("/sites", "No hits yet.", 1),
@@ -267,12 +271,15 @@ def test_each_part_without_figures_says_so(page: Page) -> None:
         assert page.get_by_text(text).count() == times, path
 
 
-def test_the_command_for_a_first_funnel_is_one(page: Page) -> None:
+def test_a_first_funnel_is_added_on_the_page_that_misses_it(page: Page) -> None:
     page.goto("/sites/notes.example/funnels")
-    expect(page.get_by_text("This site has no funnels yet.")).to_be_visible()
-    _, *words = shlex.split(page.locator("pre.lines").inner_text())
-    # It raises what a person would be told: an unknown command or option.
-    command_line(words[0]).parse_args(words)
+    page.get_by_role("link", name="Add a funnel").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Reads")
+    page.get_by_role("combobox", name="Step 1").fill("/")
+    page.get_by_role("combobox", name="Step 2").fill("/**")
+    page.get_by_role("button", name="Keep the funnel").click()
+    page.get_by_role("link", name="See how many visits take each step").click()
+    expect(page.get_by_role("heading", name="Reads")).to_be_visible()
 
 
 def test_paper_has_what_is_shown_and_nothing_to_press(page: Page) -> None:

@@ -75,8 +75,3 @@ def remove_one(  # noqa: PLR0913  # which, of what
         confirm(f"Delete {said}?", f"{said} was not deleted", yes=yes)
         with session.transaction():
             delete(session, place, one.id)
-
-
-def id_or_name(text: str) -> int | str:
-    """An id where a text can be one."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text  # noqa: PLR2004  # below 2^53

@@ -37,6 +37,8 @@ from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
 from tallystick.surfaces.dashboard.first_minutes.signs import SignReader
+from tallystick.surfaces.dashboard.goals.funnel_pages import FunnelPages
+from tallystick.surfaces.dashboard.goals.goal_pages import GoalPages
 from tallystick.surfaces.dashboard.invites.made import MadeInvitePages
 from tallystick.surfaces.dashboard.invites.pages import InvitePages
 from tallystick.surfaces.dashboard.left_out.pages import LeftOutPages
@@ -143,6 +145,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
             *_left_out_routes(guard, page_services, services.warehouse),
             *_moving_routes(guard, page_services, services, kit.max_upload),
             *_path_routes(guard, page_services),
+            *_goal_routes(guard, page_services),
             *_statistics_routes(guard, page_services, services, streams),
             Route("/language", guard.harmless(choice.choose), methods=["POST"]),
         ],
@@ -375,6 +378,23 @@ def _path_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
         (f"{base}/rules/remove", rules.page, rules.remove),
         (f"{base}/rules/apply", rules.apply_page, rules.apply),
         (f"{base}/rules/apply.json", rules.apply_page, None),
+    ]
+    return _routes(rows, guard.login_required)
+
+
+def _goal_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
+    goals, funnels, base = GoalPages(services), FunnelPages(services), "/sites/{site}/settings"
+    rows: list[Row] = [
+        (f"{base}/goals", goals.page, goals.create),
+        (f"{base}/goals.json", goals.page, None),
+        (f"{base}/goals/{{goal}}.json", goals.goal_page, None),
+        (f"{base}/goals/{{goal}}", goals.goal_page, goals.change),
+        (f"{base}/goals/{{goal}}/delete", goals.goal_page, goals.delete),
+        (f"{base}/funnels", funnels.page, funnels.create),
+        (f"{base}/funnels.json", funnels.page, None),
+        (f"{base}/funnels/{{funnel}}.json", funnels.funnel_page, None),
+        (f"{base}/funnels/{{funnel}}", funnels.funnel_page, funnels.change),
+        (f"{base}/funnels/{{funnel}}/delete", funnels.funnel_page, funnels.delete),
     ]
     return _routes(rows, guard.login_required)
 

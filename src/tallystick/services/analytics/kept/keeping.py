@@ -99,6 +99,11 @@ def pick_named(objects: Collection[NamedOne], which: int | str, kind: str) -> Na
     raise NotThere(msg)
 
 
+def id_or_name(text: str) -> int | str:
+    """An id where a text can be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text  # noqa: PLR2004  # below 2^53
+
+
 def check(problems: Mapping[str, list[str]]) -> None:
     """Refuse an object that has problems.
 
