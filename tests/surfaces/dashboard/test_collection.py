@@ -62,6 +62,23 @@ async def test_settings_go_there_and_back(everybody: World) -> None:
     assert (told["ignore_ips"], told["respect_dnt"]) == (["192.0.2.1", "2001:db8::/32", "198.51.100.7"], True)
 
 
+@pytest.mark.parametrize(
+    ("who", "linked"),
+    [
+        ("reader", "settings privacy"),
+        ("settings", "settings collection privacy paths settings/goals settings/funnels sharing"),
+        ("admin", "settings collection privacy paths settings/goals settings/funnels sharing imports exports"),
+    ],
+)
+async def test_pages_of_settings_are_linked_from_one_another(everybody: World, who: str, linked: str) -> None:
+    for page in linked.split():
+        shown = (await everybody.page(who, "GET", path_of(everybody, page))).text
+        links = shown.split('class="tabs"')[1].split("</nav>")[0]
+        tabs = re.findall(r'<a href="/sites/\d+/([\w/]+)"( aria-current="page")?>', links)
+        assert [name for name, _ in tabs] == linked.split()
+        assert [name for name, current in tabs if current] == [page]
+
+
 async def test_collecting_nothing_is_kept_as_nothing(everybody: World) -> None:
     assert (await send(everybody, collect=[])).status == 303
     assert (await kept(everybody)).collect == Collect.NOTHING

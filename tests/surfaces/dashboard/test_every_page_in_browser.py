@@ -192,7 +192,7 @@ def test_a_file_is_sent_and_its_import_followed(
         context.add_cookies([{"name": "tallystick-login", "value": demo.login, "url": demo.url}])
         with without_complaints(context, demo) as page:
             page.goto(f"{SITE}/settings")
-            page.get_by_role("link", name="Import what another program has counted").click()
+            page.get_by_role("link", name="Imports").click()
             for kind, said in (
                 ("Plausible: the ZIP", "The file is not a ZIP."),
                 ("Access log of a web server", "It failed: No line of the file could be used. Nothing was imported."),

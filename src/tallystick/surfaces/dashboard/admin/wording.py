@@ -157,6 +157,8 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "old-hits": N_("removes hits after the time that their sites keep them"),
         "exports": N_("writes exports"),
         "old-exports": N_("removes old exports"),
+        "uploads": N_("imports files that people have sent"),
+        "old-uploads": N_("deletes files whose import has ended"),
         "live-changes": N_("sends changes of counters to open pages"),
         "live-tokens": N_("ends live connections whose token was revoked"),
         "live-days": N_("tells open pages when a day begins"),

@@ -115,7 +115,6 @@ class PrivacyPages:
         values = {
             "site": site,
             "name": site.name,
-            "may_change": request.account.may("s", site.id),
             "facts": facts,
             "collected": [(each, facts.stored[_name(each.bit)]) for each in COLLECTED if each.bit is not Collect.HITS],
             "in_short": _in_short(request.language, facts),
