@@ -91,6 +91,8 @@ def test_a_site_is_changed_by_id_or_host(run: CommandLine, owned: Place, which: 
     more = (
         *rules,
         "--setting",
+        "ignore_campaigns=Spring, autumn",
+        "--setting",
         "ignore_countries=nl",
         "--setting",
         "allow_counter=true",
@@ -105,7 +107,7 @@ def test_a_site_is_changed_by_id_or_host(run: CommandLine, owned: Place, which: 
     assert (site.cname, site.code, site.link_domain) == ("new.example.com", "one", "example.com")
     assert (site.settings.data_retention, site.settings.ignore_ips) == (365, ("192.0.2.1", "10.0.0.0/8"))
     assert (site.settings.ignore_paths, site.settings.ignore_hosts) == (("/admin/*", "*.php"), ("*.example.com",))
-    assert site.settings.ignore_countries == ("NL",)
+    assert (site.settings.ignore_countries, site.settings.ignore_campaigns) == (("NL",), ("Spring", "autumn"))
     assert (site.settings.allow_counter, site.settings.collect_regions) == (True, ())
     assert site.settings.public == "public"
     assert run("site", "change", "1", "--link-domain", "", "--code", "uno", *owned.options).succeeded() == ""

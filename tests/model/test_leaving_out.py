@@ -1,4 +1,4 @@
-"""Rules for paths and hosts that a site leaves out."""
+"""Rules for paths, hosts and campaigns that a site leaves out."""
 
 import re
 
@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.model.leaving_out import (
+    campaign_expression,
+    campaign_problem,
     country_problem,
     host_expression,
     host_problem,
@@ -56,7 +58,7 @@ signs = st.text("/*.?ab%Ü|()[]{}\\^$+- \n\"'<>", min_size=1, max_size=6)
 
 @given(rules=st.lists(signs, min_size=1, max_size=3), path=signs)
 def test_the_warehouse_understands_expressions_as_python_does(rules: list[str], path: str) -> None:
-    for expression in (path_expression(rules), host_expression(rules)):
+    for expression in (path_expression(rules), host_expression(rules), campaign_expression(rules)):
         (found,) = duckdb.execute("SELECT regexp_matches(?, ?)", [path, expression]).fetchone() or (None,)
         assert found == (re.compile(expression).fullmatch(path) is not None)
 
@@ -101,6 +103,20 @@ def test_hosts_that_can_be_left_out(host: str) -> None:
 )
 def test_hosts_that_cannot_be_left_out(host: str) -> None:
     assert host_problem(host).startswith("must be host names, such as")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("spring letter", ""),
+        ("*", ""),
+        ("a" * 2_048, ""),
+        ("", "must be names of campaigns, such as spring-letter"),
+        ("a" * 2_049, "must be shorter than 2049 characters"),
+    ],
+)
+def test_problems_of_campaigns(name: str, problem: str) -> None:
+    assert campaign_problem(name) == problem
 
 
 def test_countries_are_codes() -> None:

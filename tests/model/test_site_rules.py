@@ -146,13 +146,16 @@ def test_a_link_is_short() -> None:
         (SiteSettings(ignore_ips=("1.1.1.1",) * 1001), {"ignore_ips": ["cannot have more than 1000 entries"]}),
         (SiteSettings(ignore_countries=("NL",), ignore_paths=("/a", "/b/*"), ignore_hosts=("*.example.com",)), {}),
         (
-            SiteSettings(ignore_countries=("USA",), ignore_paths=("a*b",), ignore_hosts=("a b",)),
+            SiteSettings(
+                ignore_countries=("USA",), ignore_paths=("a*b",), ignore_hosts=("a b",), ignore_campaigns=("",)
+            ),
             {
                 "ignore_countries": ["must be country codes of two letters, such as NL"],
                 "ignore_paths": ["can have * at the beginning and at the end only"],
                 "ignore_hosts": [
                     "must be host names, such as test.example.com, or *.example.com for all below example.com"
                 ],
+                "ignore_campaigns": ["must be names of campaigns, such as spring-letter"],
             },
         ),
         (SiteSettings(ignore_paths=("/a",) * 101), {"ignore_paths": ["cannot have more than 100 entries"]}),
@@ -199,11 +202,13 @@ def test_rules_to_leave_out_are_stored_in_one_spelling_and_once() -> None:
         ignore_countries=(" nl", "NL"),
         ignore_paths=(" admin/ ", "/admin", "/Admin/*", "*.PHP"),
         ignore_hosts=("WWW.Example.com.", "*.Example.com", "b\u00fccher.example"),
+        ignore_campaigns=(" Spring", "Spring ", "spring"),
     )
     settings = normal_settings(given)
     assert settings.ignore_countries == ("NL",)
     assert settings.ignore_paths == ("/admin", "/Admin/*", "*.PHP")
     assert settings.ignore_hosts == ("example.com", "*.example.com", "xn--bcher-kva.example")
+    assert settings.ignore_campaigns == ("Spring", "spring")
     assert normal_settings(settings) == settings
     assert not any(settings_problems(settings).values())
 

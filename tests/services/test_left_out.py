@@ -28,12 +28,12 @@ DAYS = period(at("2020-06-17"), at("2020-06-18T23:59:59"), UTC)
 async def site(analytics: Analytics) -> Analytics:
     await tell(
         analytics,
-        a_visit("/a", by=1, country="NL", host="example.com"),
+        a_visit("/a", by=1, country="NL", host="example.com", campaign="Spring"),
         a_visit("/b", by=1, country="NL", host="example.com", when="2020-06-18T10:01"),
         a_visit("/a", by=2, country="DE", host="test.example.com"),
         a_visit("/%C3%BCber", by=3, country="DE", host="example.com"),
         a_visit("Click", by=3, country="DE", host="example.com", page="/a", when="2020-06-18T10:02"),
-        a_visit("/c", by=4, when="2020-06-18T11:00"),
+        a_visit("/c", by=4, when="2020-06-18T11:00", campaign="spring (2)*"),
         a_visit("/a", by=5, when="2020-06-10T11:00"),
         a_visit("/a", bot=6, country="NL", browser="Firefox"),
         a_visit("/b", bot=6, country="DE", when="2020-06-17T10:00"),
@@ -77,6 +77,11 @@ async def test_bots_hits_that_pass_a_filter(site: Analytics) -> None:
         (RuleKind.PATH, "/.*", (0, 0), []),
         (RuleKind.HOST, "example.com", (4, 2), [("/a", 2), ("/%C3%BCber", 1), ("/b", 1)]),
         (RuleKind.HOST, "*.example.com", (1, 1), [("/a", 1)]),
+        # The later page of the visit is of no campaign.
+        (RuleKind.CAMPAIGN, "spring", (1, 0), [("/a", 1)]),
+        (RuleKind.CAMPAIGN, "Spring (2)*", (1, 1), [("/c", 1)]),
+        (RuleKind.CAMPAIGN, "1", (0, 0), []),
+        (RuleKind.CAMPAIGN, "(unknown)", (0, 0), []),
     ],
 )
 async def test_what_a_rule_would_have_left_out(
@@ -97,6 +102,7 @@ async def test_hits_do_not_keep_their_network(site: Analytics) -> None:
         (RuleKind.COUNTRY, "nl", "NL"),
         (RuleKind.PATH, "admin/", "/admin"),
         (RuleKind.HOST, "*.Example.com", "*.example.com"),
+        (RuleKind.CAMPAIGN, " Spring, 2020 ", "Spring, 2020"),
     ],
 )
 def test_rules_are_kept_in_one_spelling(kind: RuleKind, text: str, rule: str) -> None:
@@ -110,6 +116,7 @@ def test_rules_are_kept_in_one_spelling(kind: RuleKind, text: str, rule: str) ->
         (RuleKind.COUNTRY, "", "must be country codes of two letters, such as NL"),
         (RuleKind.PATH, "", "must not be all paths"),
         (RuleKind.HOST, "<script>", "must be host names"),
+        (RuleKind.CAMPAIGN, " ", "must be names of campaigns"),
     ],
 )
 def test_what_is_no_rule_is_refused(kind: RuleKind, text: str, problem: str) -> None:

@@ -111,6 +111,15 @@ def test_ignored_addresses(ignored: list[str], address: str, *, dropped: bool) -
         ({"ignore_hosts": ("*.example.com",)}, {"host": "a.blog.example.com"}, DropReason.IGNORED_HOST),
         ({"ignore_hosts": ("*.example.com",)}, {"host": "example.com"}, None),
         ({"ignore_hosts": ("*.example.com",)}, {"host": ""}, None),
+        ({"ignore_campaigns": ("spring",)}, {"query": "utm_campaign=Spring"}, DropReason.IGNORED_CAMPAIGN),
+        ({"ignore_campaigns": ("spring",)}, {"campaign": "spring"}, DropReason.IGNORED_CAMPAIGN),
+        (
+            {"ignore_campaigns": ("spring",), "collect": int(Collect.NOTHING)},
+            {"path": "signup", "event": True, "query": "campaign=spring"},
+            DropReason.IGNORED_CAMPAIGN,
+        ),
+        ({"ignore_campaigns": ("s*", "spring")}, {"query": "utm_campaign=spring-2"}, None),
+        ({"ignore_campaigns": ("spring",)}, {"query": "utm_source=spring"}, None),
     ],
 )
 def test_left_out_by_the_sites_rules(

@@ -126,8 +126,8 @@ async def test_a_change_of_what_is_collected_annotates_the_site(ledger: Ledger) 
         ({}, {"ignore_paths": ("/admin/*",)}, "Left out from here on: path /admin/*."),
         (
             {"ignore_countries": ("NL", "DE")},
-            {"ignore_countries": ("DE",), "ignore_hosts": ("test.example.com",)},
-            "Left out from here on: host test.example.com; No longer left out: country NL.",
+            {"ignore_countries": ("DE",), "ignore_hosts": ("test.example.com",), "ignore_campaigns": ("spring",)},
+            "Left out from here on: host test.example.com, campaign spring; No longer left out: country NL.",
         ),
         ({}, {"ignore_ips": ("192.0.2.1", "192.0.2.2")}, "Left out from here on: a network."),
         ({"ignore_ips": ("192.0.2.1",)}, {}, ""),

@@ -146,8 +146,8 @@ def change(  # noqa: PLR0913  # one an option
         link_domain: Where the counted pages are; empty for nowhere.
         domain: The website's own name; empty for none. No other site can have it.
         setting: A setting of the site, for example data_retention=365 or ignore_ips=192.0.2.1,10.0.0.0/8. Hits are
-            left out by ignore_ips, ignore_countries=NL, ignore_paths=/admin/* and ignore_hosts=*.example.com. A list
-            takes the place of the former one. May be repeated.
+            left out by ignore_ips, ignore_countries=NL, ignore_paths=/admin/*, ignore_hosts=*.example.com and
+            ignore_campaigns=spring-letter. A list takes the place of the former one. May be repeated.
     """
     changes = SiteChanges(
         cname=UNSET if host is None else host,

@@ -1,18 +1,19 @@
-"""Rules by which a site leaves hits out: networks, countries, paths and hosts.
+"""Rules by which a site leaves hits out: networks, countries, paths, hosts and campaigns.
 
 Upper and lower case are the same, as for paths everywhere. A ``*`` at the beginning or the end of a path stands for any
-text, at the beginning of a host (``*.example.com``) for any subdomain.
+text, at the beginning of a host (``*.example.com``) for any subdomain; in a campaign for itself.
 """
 
 import re
 from collections.abc import Iterable
 from enum import Enum
 
+from tallystick.model.campaign import MAX_NAME
 from tallystick.model.path import MAX_PATH, clean_path, spellings
 from tallystick.model.text import storable
 
 RULES_AT_MOST = 100
-"""Countries, paths and hosts; of each."""
+"""Countries, paths, hosts and campaigns; of each."""
 LONGEST_HOST = 253
 ANYTHING = "*"
 
@@ -24,6 +25,7 @@ class RuleKind(Enum):
     COUNTRY = "ignore_countries"
     PATH = "ignore_paths"
     HOST = "ignore_hosts"
+    CAMPAIGN = "ignore_campaigns"
 
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -34,6 +36,11 @@ def normal_path_rule(text: str) -> str:
     """A rule for paths as it is stored. One without ``*`` is cleaned like the path of a page."""
     text = storable(text.strip())
     return text if ANYTHING in text or "://" in text else clean_path(text)
+
+
+def normal_campaign(text: str) -> str:
+    """A campaign as it is stored: cleaned like those of hits."""
+    return storable(text).strip()
 
 
 def country_problem(text: str) -> str:
@@ -61,6 +68,13 @@ def host_problem(text: str) -> str:
     return "must be host names, such as test.example.com, or *.example.com for all below example.com"
 
 
+def campaign_problem(text: str) -> str:
+    """What is wrong with a campaign, in words; empty for nothing. Expects a normal one."""
+    if len(text) > MAX_NAME:
+        return f"must be shorter than {MAX_NAME + 1} characters"
+    return "" if text else "must be names of campaigns, such as spring-letter"
+
+
 def path_expression(rules: Iterable[str]) -> str:
     """An expression that fits whole paths, in whatever spelling; of the kind that both ``re`` and RE2 understand."""
     return _whole(part for rule in rules for part in _path_parts(rule))
@@ -69,6 +83,11 @@ def path_expression(rules: Iterable[str]) -> str:
 def host_expression(rules: Iterable[str]) -> str:
     """An expression that fits whole hosts; of the kind that both ``re`` and RE2 understand."""
     return _whole(_with_wildcards(rule) for rule in rules)
+
+
+def campaign_expression(rules: Iterable[str]) -> str:
+    """An expression that fits whole names of campaigns; of the kind that both ``re`` and RE2 understand."""
+    return _whole(map(re.escape, rules))
 
 
 def _path_parts(rule: str) -> Iterable[str]:

@@ -47,7 +47,8 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
         allow_bosmang: whether the server's operator may see the statistics.
         data_retention: days that hits are kept; 0 keeps them for good.
         ignore_ips: addresses, and networks in CIDR notation, whose hits are dropped.
-        ignore_countries, ignore_paths, ignore_hosts: hits from there are dropped; see ``model/leaving_out.py``.
+        ignore_countries, ignore_paths, ignore_hosts, ignore_campaigns: such hits are dropped; see
+            ``model/leaving_out.py``.
         path_rules: paths under which others are counted, in order; see ``model/path_rules.py``.
         collect: ``Collect`` bits.
         collect_regions: countries whose regions are stored; empty for all countries.
@@ -66,6 +67,7 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
     ignore_countries: tuple[str, ...] = ()
     ignore_paths: tuple[str, ...] = ()
     ignore_hosts: tuple[str, ...] = ()
+    ignore_campaigns: tuple[str, ...] = ()
     path_rules: tuple[str, ...] = ()
     collect: int = COLLECT
     collect_regions: tuple[str, ...] = ("US", "RU", "CN")

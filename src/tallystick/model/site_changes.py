@@ -10,6 +10,7 @@ RULES: Mapping[RuleKind, str] = MappingProxyType(
     {
         RuleKind.PATH: "path {rule}",
         RuleKind.HOST: "host {rule}",
+        RuleKind.CAMPAIGN: "campaign {rule}",
         RuleKind.COUNTRY: "country {rule}",
         RuleKind.NETWORK: "a network",
     }

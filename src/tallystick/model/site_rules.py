@@ -9,7 +9,15 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from tallystick.model.account import UserSettings
-from tallystick.model.leaving_out import RULES_AT_MOST, country_problem, host_problem, normal_path_rule, path_problem
+from tallystick.model.leaving_out import (
+    RULES_AT_MOST,
+    campaign_problem,
+    country_problem,
+    host_problem,
+    normal_campaign,
+    normal_path_rule,
+    path_problem,
+)
 from tallystick.model.path_rules import PATH_RULES_AT_MOST, normal_path_rules, path_rule_problem
 from tallystick.model.site import COLLECT, Collect, Public, SiteSettings
 
@@ -90,6 +98,7 @@ def normal_settings(settings: SiteSettings) -> SiteSettings:
         ignore_countries=_once(country.strip().upper() for country in settings.ignore_countries),
         ignore_paths=_once(map(normal_path_rule, settings.ignore_paths)),
         ignore_hosts=_once(map(normal_domain, settings.ignore_hosts)),
+        ignore_campaigns=_once(map(normal_campaign, settings.ignore_campaigns)),
         path_rules=normal_path_rules(settings.path_rules),
     )
 
@@ -152,6 +161,7 @@ def settings_problems(settings: SiteSettings) -> dict[str, list[str]]:
         "ignore_countries": _each(settings.ignore_countries, country_problem, RULES_AT_MOST),
         "ignore_paths": _each(settings.ignore_paths, path_problem, RULES_AT_MOST),
         "ignore_hosts": _each(settings.ignore_hosts, host_problem, RULES_AT_MOST),
+        "ignore_campaigns": _each(settings.ignore_campaigns, campaign_problem, RULES_AT_MOST),
         "path_rules": _each(settings.path_rules, path_rule_problem, PATH_RULES_AT_MOST),
         "collect": _unless(0 < settings.collect <= ALL_BITS, f"must be a sum of the bits 1 to {Collect.HITS}"),
         "collect_regions": _each(settings.collect_regions, _region_problem),

@@ -142,11 +142,17 @@ def doomed(answer: Answer) -> int:
 async def test_every_setting_of_the_command_line_has_its_field(everybody: World) -> None:
     pages = [await everybody.page("admin", "GET", path_of(everybody, page)) for page in ("settings", "collection")]
     fields = set(re.findall(r'name="(\w+)"', "".join(page.text for page in pages)))
-    elsewhere = {"ignore_countries", "ignore_paths", "ignore_hosts", "path_rules"}  # pages of their own
+    elsewhere = {
+        "ignore_countries",
+        "ignore_paths",
+        "ignore_hosts",
+        "ignore_campaigns",
+        "path_rules",
+    }  # pages of their own
     assert set(SiteSettings.__struct_fields__) - elsewhere <= fields
     assert {"cname", "code", "domain", "link_domain", "timezone"} <= fields
     rules = (await everybody.page("admin", "GET", path_of(everybody, "left-out/rules"))).text
-    assert all(f'value="{kind}"' in rules for kind in ("network", "country", "path", "host"))
+    assert all(f'value="{kind}"' in rules for kind in ("network", "country", "path", "host", "campaign"))
     assert (await everybody.page("admin", "GET", path_of(everybody, "paths/rules"))).status == 200
 
 

@@ -263,7 +263,7 @@ def test_each_part_without_figures_says_so(page: Page) -> None:
         (f"{empty}/settings/goals", "There are no goals yet.", 1),
         (f"{empty}/settings/funnels", "There are no funnels yet.", 1),
         (f"{empty}/sharing", "There are no links yet.", 1),
-        (f"{empty}/left-out/rules", "No network, country, path or host.", 1),
+        (f"{empty}/left-out/rules", "No network, country, path, host or campaign.", 1),
         ("/sites", "No hits yet.", 1),
         ("/sites?find=nothing", "No site has a name like this.", 1),
     ):

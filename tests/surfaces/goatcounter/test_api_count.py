@@ -288,14 +288,19 @@ async def test_hits_of_ignored_addresses_are_told_in_a_header(analytics: Analyti
 
 
 async def test_hits_that_rules_of_the_site_leave_out_are_told_in_the_same_header(analytics: Analytics) -> None:
-    await analytics.change_site(ignore_paths=("/admin*",), ignore_countries=("NL",))
-    hits = [{"path": "/a"}, {"path": "/admin/x"}, {"path": "/b", "location": "NL"}]
+    await analytics.change_site(ignore_paths=("/admin*",), ignore_countries=("NL",), ignore_campaigns=("spring",))
+    hits = [
+        {"path": "/a"},
+        {"path": "/admin/x"},
+        {"path": "/b", "location": "NL"},
+        {"path": "/c", "query": "campaign=spring"},
+    ]
     answer = await count(analytics, *hits)
-    assert (answer.status, answer.body, answer.headers["x-goatcounter-filter"]) == (*OK, "1, 2")
+    assert (answer.status, answer.body, answer.headers["x-goatcounter-filter"]) == (*OK, "1, 2, 3")
     assert len(await analytics.hits()) == 1
     answer = await count(analytics, *hits, filter=[])
     assert "x-goatcounter-filter" not in answer.headers
-    assert len(await analytics.hits()) == 4
+    assert len(await analytics.hits()) == 5
 
 
 async def test_a_refusal_tells_what_was_filtered_too(analytics: Analytics) -> None:

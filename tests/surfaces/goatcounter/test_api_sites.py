@@ -215,17 +215,21 @@ async def test_post_replaces_what_is_not_sent(analytics: Analytics) -> None:
 
 async def test_rules_that_clients_do_not_know_are_neither_told_nor_lost(analytics: Analytics) -> None:
     await analytics.change_site(
-        ignore_paths=("/admin/*",), ignore_hosts=("test.example.com",), ignore_countries=("US",)
+        ignore_paths=("/admin/*",),
+        ignore_hosts=("test.example.com",),
+        ignore_countries=("US",),
+        ignore_campaigns=("spring",),
     )
     assert (await analytics.api("GET", "/sites/1")).json()["setttings"] == SETTINGS
     for method in ("POST", "PATCH"):
         await analytics.api(method, "/sites/1", json={"settings": {"collect": 2}})
     (site,) = await analytics.services.ledger.read(active_sites)
     kept = site.settings
-    assert (kept.ignore_paths, kept.ignore_hosts, kept.ignore_countries) == (
+    assert (kept.ignore_paths, kept.ignore_hosts, kept.ignore_countries, kept.ignore_campaigns) == (
         ("/admin/*",),
         ("test.example.com",),
         ("US",),
+        ("spring",),
     )
 
 
@@ -334,7 +338,7 @@ async def test_nobody_deletes_a_site_through_the_api(analytics: Analytics) -> No
 
 
 def test_the_settings_here_are_the_models() -> None:
-    rules = {"ignore_countries", "ignore_paths", "ignore_hosts", "path_rules"}
+    rules = {"ignore_countries", "ignore_paths", "ignore_hosts", "ignore_campaigns", "path_rules"}
     assert list(SETTINGS) == [name for name in SiteSettings.__struct_fields__ if name not in rules]
 
 

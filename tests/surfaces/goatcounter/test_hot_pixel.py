@@ -253,8 +253,14 @@ CHANGES: list[dict[str, Any]] = [
     {"collect": 2 + 8 + 32},
     {"ignore_countries": ["US"], "ignore_paths": ["/second", "/b*"], "ignore_hosts": ["example.org"]},
     {"ignore_countries": ["US"], "collect": 2 + 8 + 32},
-    {"respect_gpc": False, "ignore_ips": [], "collect_props": True},
-    {"ignore_countries": [], "ignore_paths": ["*x"], "ignore_hosts": [], "path_rules": ["/s*", "/b*"]},
+    {"respect_gpc": False, "ignore_ips": [], "collect_props": True, "ignore_campaigns": ["Spring"]},
+    {
+        "ignore_countries": [],
+        "ignore_paths": ["*x"],
+        "ignore_hosts": [],
+        "ignore_campaigns": [],
+        "path_rules": ["/s*", "/b*"],
+    },
 ]
 
 

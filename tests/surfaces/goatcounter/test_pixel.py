@@ -243,12 +243,13 @@ async def test_an_ignored_address_is_told(analytics: Analytics) -> None:
         ({"ignore_countries": ("US",)}, "country"),
         ({"ignore_paths": ("/a",)}, "path"),
         ({"ignore_hosts": ("example.com",)}, "host"),
+        ({"ignore_campaigns": ("spring",)}, "campaign"),
     ],
 )
 async def test_what_the_site_leaves_out_is_told(analytics: Analytics, settings: dict[str, Any], what: str) -> None:
     await analytics.change_site(**settings)
     headers = {"Referer": "https://www.example.com/a"}
-    answer = await analytics.pixel(p="/a", client="8.8.8.8", headers=headers)
+    answer = await analytics.pixel(p="/a", q="?utm_campaign=spring", client="8.8.8.8", headers=headers)
     assert answer.status == 202
     assert answer.headers["x-goatcounter"] == f"ignored because the site leaves out the {what}"
     assert (await analytics.pixel(p="/b", client="192.0.2.7")).status == 200

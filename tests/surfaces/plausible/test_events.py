@@ -413,6 +413,7 @@ LEFT_OUT = [
     ({"ignore_paths": ("/pri*",)}, "ignored page"),
     ({"ignore_hosts": ("*.example.com", "example.com")}, "ignored host"),
     ({"ignore_countries": ("US",)}, "ignored country"),
+    ({"ignore_campaigns": ("spring",)}, "ignored campaign"),
 ]
 
 
@@ -432,10 +433,11 @@ async def test_dropped_for_a_reason(
 
 @pytest.mark.parametrize(("settings", "reason"), LEFT_OUT)
 async def test_left_out_by_the_sites_rules(analytics: Analytics, settings: dict[str, Any], reason: str) -> None:
-    event = PAGE | {"n": "Signup"}
-    assert [dropped(await post(analytics, sent, client="8.8.8.8")) for sent in (PAGE, event)] == [None, None]
+    page = PAGE | {"u": f"{PAGE['u']}?utm_campaign=Spring"}
+    event = page | {"n": "Signup"}
+    assert [dropped(await post(analytics, sent, client="8.8.8.8")) for sent in (page, event)] == [None, None]
     await analytics.change_site(**settings)
-    assert [dropped(await post(analytics, sent, client="8.8.8.8")) for sent in (PAGE, event)] == ["1", "1"]
+    assert [dropped(await post(analytics, sent, client="8.8.8.8")) for sent in (page, event)] == ["1", "1"]
     await analytics.services.ingest.dropped.keep()
     assert await analytics.services.ledger.read(dropped_hits, [analytics.site.id], EVER) == {reason: 2}
 

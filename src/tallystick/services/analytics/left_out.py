@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.errors import InvalidFields
-from tallystick.model.dimensions import COUNTRY, HOST, PAGE
-from tallystick.model.leaving_out import RuleKind, host_expression, path_expression
+from tallystick.model.dimensions import CAMPAIGN, COUNTRY, HOST, PAGE, Scope
+from tallystick.model.leaving_out import RuleKind, campaign_expression, host_expression, path_expression
 from tallystick.model.metrics import Metric
 from tallystick.model.period import Period
 from tallystick.model.question import EVERYTHING, FilterExpression, Grouping, Match, Not, Operator, Question
@@ -22,6 +22,8 @@ from tallystick.services.analytics.questions import Questions
 PAGES_SHOWN = 10
 """Of a preview."""
 _FIGURES = (Metric.EVENTS, Metric.VISITORS)
+_CAMPAIGN_OF_HIT = replace(CAMPAIGN, scope=Scope.HIT)
+"""Rules look at each hit: later pages of a visit that a campaign began are counted."""
 
 
 class HitsOf(NamedTuple):
@@ -163,6 +165,9 @@ def _condition(kind: RuleKind, rule: str) -> Match | None:
             return Match(dimension=PAGE, operator=Operator.MATCHES, values=(path_expression((rule,)),))
         case RuleKind.HOST:
             return Match(dimension=HOST, operator=Operator.MATCHES, values=(host_expression((rule,)),))
+        case RuleKind.CAMPAIGN:
+            expression = campaign_expression((rule,))  # a name that is a number is no id
+            return Match(dimension=_CAMPAIGN_OF_HIT, operator=Operator.MATCHES, values=(expression,))
         case RuleKind.NETWORK:
             return None
 

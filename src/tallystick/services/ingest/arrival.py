@@ -22,6 +22,7 @@ class DropReason(StrEnum):
     IGNORED_PAGE = "ignored page"
     """A page that the site leaves out; ``IGNORED_PATH`` is never one of a page."""
     IGNORED_HOST = "ignored host"
+    IGNORED_CAMPAIGN = "ignored campaign"
 
 
 class Dropped(Struct, frozen=True):
@@ -77,7 +78,7 @@ class Arrival(Struct, kw_only=True, gc=False):
         session: the sender's own grouping key, used in place of address and agent; never stored.
         no_session: count it without a session, so that it is always a first visit.
         sessionless: accept it even without the data for a session (the API's ``no_sessions``).
-        filtered: whether the site's ignored addresses, countries, paths and hosts apply.
+        filtered: whether the site's ignored addresses, countries, paths, hosts and campaigns apply.
         prefetch, gpc, dnt: from the browser's headers.
         first, browser, system, device: set if they are known (imports); browser and system as name and version.
         received: Unix seconds, the time of the request.

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from msgspec import Struct
 
-from tallystick.model.leaving_out import host_expression, path_expression
+from tallystick.model.leaving_out import campaign_expression, host_expression, path_expression
 from tallystick.model.path_rules import PathRules
 from tallystick.model.referrer import tidied
 from tallystick.model.site import Collect, Site
@@ -41,7 +41,7 @@ class CollectionRules(Struct, frozen=True, eq=False):
     Attributes:
         ignored: None if no address is ignored.
         ignored_countries: empty if no country is ignored.
-        ignored_pages, ignored_hosts: fit a whole path or host; None if none is ignored.
+        ignored_pages, ignored_hosts, ignored_campaigns: fit a whole path, host or name; None if none is ignored.
         regions: countries whose regions are stored; empty for all countries, None for no regions.
         own_hosts: referrers from them are no source.
         gathered: pages that are counted under another path; None if there are none.
@@ -61,6 +61,7 @@ class CollectionRules(Struct, frozen=True, eq=False):
     ignored_countries: frozenset[str]
     ignored_pages: re.Pattern[str] | None
     ignored_hosts: re.Pattern[str] | None
+    ignored_campaigns: re.Pattern[str] | None
     countries: Countries
     spam: SpamReferrers
     salts: Salts
@@ -92,6 +93,9 @@ def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts
         ignored_countries=frozenset(settings.ignore_countries),
         ignored_pages=re.compile(path_expression(settings.ignore_paths)) if settings.ignore_paths else None,
         ignored_hosts=re.compile(host_expression(settings.ignore_hosts)) if settings.ignore_hosts else None,
+        ignored_campaigns=re.compile(campaign_expression(settings.ignore_campaigns))
+        if settings.ignore_campaigns
+        else None,
         countries=countries,
         spam=spam,
         salts=salts,

@@ -24,6 +24,7 @@ REASONS: Mapping[DropReason, int] = {
     DropReason.IGNORED_COUNTRY: 6,
     DropReason.IGNORED_PAGE: 7,
     DropReason.IGNORED_HOST: 8,
+    DropReason.IGNORED_CAMPAIGN: 9,
 }
 """The code that stands for each reason in the ledger. Never change one."""
 _REASON_OF = {code: reason for reason, code in REASONS.items()}

@@ -65,6 +65,7 @@ STEPS: tuple[Step, ...] = (
     steps.drop_ignored_path,
     steps.drop_ignored_page,
     steps.drop_ignored_host,
+    steps.drop_ignored_campaign,
     steps.gather_page,
     steps.drop_spam_referrer,
     steps.remove_uncollected,

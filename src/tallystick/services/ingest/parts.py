@@ -24,6 +24,7 @@ PAGE_STEPS: tuple[Step, ...] = (
     steps.drop_ignored_path,
     steps.drop_ignored_page,
     steps.drop_ignored_host,
+    steps.drop_ignored_campaign,
     steps.gather_page,
     steps.remove_uncollected,
     steps.limit_props,

@@ -36,6 +36,7 @@ _IGNORED_PATH = Dropped(DropReason.IGNORED_PATH)
 _IGNORED_COUNTRY = Dropped(DropReason.IGNORED_COUNTRY)
 _IGNORED_PAGE = Dropped(DropReason.IGNORED_PAGE)
 _IGNORED_HOST = Dropped(DropReason.IGNORED_HOST)
+_IGNORED_CAMPAIGN = Dropped(DropReason.IGNORED_CAMPAIGN)
 _SPAM_REFERRER = Dropped(DropReason.SPAM_REFERRER)
 _NO_SESSION = InvalidHit({}, NO_SESSION)
 
@@ -253,6 +254,13 @@ def drop_ignored_host(rules: CollectionRules, arrival: Arrival) -> Dropped | Non
     if rules.ignored_hosts is None or not arrival.filtered:
         return None
     return _IGNORED_HOST if rules.ignored_hosts.fullmatch(arrival.host) else None
+
+
+def drop_ignored_campaign(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
+    """Drop hits of campaigns that the site leaves out, also where it does not store campaigns."""
+    if rules.ignored_campaigns is None or not arrival.filtered:
+        return None
+    return _IGNORED_CAMPAIGN if rules.ignored_campaigns.fullmatch(arrival.campaign) else None
 
 
 def gather_page(rules: CollectionRules, arrival: Arrival) -> None:

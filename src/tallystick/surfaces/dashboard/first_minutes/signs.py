@@ -59,6 +59,7 @@ DROPPED: Mapping[DropReason, str] = MappingProxyType(
         DropReason.IGNORED_COUNTRY: N_("They came from a country that the settings leave out."),
         DropReason.IGNORED_PAGE: N_("They were of a path that the settings leave out."),
         DropReason.IGNORED_HOST: N_("They were of a host that the settings leave out."),
+        DropReason.IGNORED_CAMPAIGN: N_("They were of a campaign that the settings leave out."),
     }
 )
 

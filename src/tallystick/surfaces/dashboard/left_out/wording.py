@@ -19,6 +19,7 @@ DROPPED: Mapping[DropReason, str] = MappingProxyType(
         DropReason.IGNORED_COUNTRY: N_("From a country that you leave out"),
         DropReason.IGNORED_PAGE: N_("Of a path that you leave out"),
         DropReason.IGNORED_HOST: N_("Of a host that you leave out"),
+        DropReason.IGNORED_CAMPAIGN: N_("Of a campaign that you leave out"),
     }
 )
 
@@ -57,6 +58,7 @@ KINDS: Mapping[RuleKind, str] = MappingProxyType(
     {
         RuleKind.PATH: N_("Path"),
         RuleKind.HOST: N_("Host"),
+        RuleKind.CAMPAIGN: N_("Campaign"),
         RuleKind.COUNTRY: N_("Country"),
         RuleKind.NETWORK: N_("Network"),
     }

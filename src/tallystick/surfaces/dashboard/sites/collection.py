@@ -26,7 +26,7 @@ from tallystick.surfaces.dashboard.support.services import PageServices
 
 SWITCHES = ("respect_gpc", "respect_dnt", "collect_props")
 LISTS = ("ignore_ips", "collect_regions")
-RULES = ("ignore_ips", "ignore_countries", "ignore_paths", "ignore_hosts")
+RULES = ("ignore_ips", "ignore_countries", "ignore_paths", "ignore_hosts", "ignore_campaigns")
 NOT_CONFIRMED: Problems = {"delete": [N_("needs to be ticked: hits are deleted by this")]}
 
 _days = re.compile(r"[0-9]{1,6}")

@@ -68,7 +68,7 @@ class PrivacyFacts(Struct, frozen=True, kw_only=True):
         visits: how visits are told apart; None where they are not.
         visit_numbers: whether the number of the visit is stored with a hit.
         retention_days: 0 is for good.
-        left_out: the number of networks, countries, paths and hosts that are not counted.
+        left_out: the number of networks, countries, paths, hosts and campaigns that are not counted.
         readers: who may see the statistics beside the people of the account.
         frames: how many websites may show them.
         shared_links: that are valid.
@@ -168,6 +168,7 @@ def facts_of(site: Site, *, now: int, shared_links: int, backup: BackupNote | No
             "countries": len(settings.ignore_countries),
             "paths": len(settings.ignore_paths),
             "hosts": len(settings.ignore_hosts),
+            "campaigns": len(settings.ignore_campaigns),
         },
         readers=settings.public,
         frames=len(settings.allow_embed),

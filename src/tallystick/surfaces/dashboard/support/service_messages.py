@@ -134,6 +134,7 @@ PATTERNS = (
     N_("can have * at the beginning and at the end only"),
     N_("must begin with / or *"),
     N_("must be host names, such as test.example.com, or *.example.com for all below example.com"),
+    N_("must be names of campaigns, such as spring-letter"),
     # Exports.
     N_("%(number)s exports of this site are waiting to be written"),
     N_("the export could not be written"),

@@ -41,6 +41,7 @@ _REASONS = {
     DropReason.IGNORED_COUNTRY: "ignored because the site leaves out the country",
     DropReason.IGNORED_PAGE: "ignored because the site leaves out the path",
     DropReason.IGNORED_HOST: "ignored because the site leaves out the host",
+    DropReason.IGNORED_CAMPAIGN: "ignored because the site leaves out the campaign",
 }
 
 

@@ -27,7 +27,13 @@ MOST_HITS = 500
 REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
 OK = b'{"status":"ok"}'
 FILTERS = frozenset(
-    {DropReason.IGNORED_ADDRESS, DropReason.IGNORED_COUNTRY, DropReason.IGNORED_PAGE, DropReason.IGNORED_HOST}
+    {
+        DropReason.IGNORED_ADDRESS,
+        DropReason.IGNORED_COUNTRY,
+        DropReason.IGNORED_PAGE,
+        DropReason.IGNORED_HOST,
+        DropReason.IGNORED_CAMPAIGN,
+    }
 )
 """Reasons that the body's ``filter`` turns on and off together."""
 
