@@ -162,7 +162,8 @@ async def test_a_rule_is_shown_what_it_would_have_left_out_before_it_is_added(ev
     assert everybody.state() == before
     answer = await send(everybody, "/rules", kind="path", rule="/admin/*")
     assert (
-        "Such hits are left out from now on." in (await everybody.page("admin", "GET", answer.headers["location"])).text
+        "Hits that match it are left out from now on."
+        in (await everybody.page("admin", "GET", answer.headers["location"])).text
     )
     assert await rules(everybody, RuleKind.PATH) == ("/admin/*",)
     assert (await hit(everybody, "/admin/users")).status == 202

@@ -108,8 +108,8 @@ def test_a_rule_is_tried_added_and_removed(page: Page, site: RunningServer) -> N
     page.get_by_role("button", name="Show what it would leave out").click()
     expect(page.get_by_role("region", name="Path: /pric*")).to_contain_text("/pricing: ")
     page.get_by_role("button", name="Leave these out").click()
-    expect(page.get_by_role("status")).to_have_text("Such hits are left out from now on.")
+    expect(page.get_by_role("status")).to_have_text("The rule is added. Hits that match it are left out from now on.")
     assert send(site, "/pricing") == 202
     page.get_by_role("button", name="Count hits again: /pric*").click()
-    expect(page.get_by_role("status")).to_contain_text("Such hits are counted again from now on.")
+    expect(page.get_by_role("status")).to_contain_text("The rule is removed. Such hits are counted again from now on;")
     assert send(site, "/pricing") == 200

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 _UNKNOWN = (
     404,
     N_("There is no such invite"),
-    N_("The link may be mistyped, or the invite was taken back. Ask whoever sent it to you for a new one."),
+    N_("The link may be mistyped, or the invite was withdrawn. Ask whoever sent it to you for a new one."),
 )
 ERRORS: Mapping[SharingReason | InviteReason, tuple[int, str, str]] = {
     SharingReason.NOT_FOUND: _UNKNOWN,

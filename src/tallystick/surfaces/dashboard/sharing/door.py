@@ -32,7 +32,7 @@ GONE, PASSWORD_WANTED = 410, 403
 WRONG: Problems = {"password": [N_("is not right")]}
 
 _ENDED = N_("This link has expired or was withdrawn")
-_ASK = N_("Who has sent it can send a new one.")
+_ASK = N_("Ask whoever sent it to you for a new one.")
 
 HEADERS = {
     "cache-control": "private, no-store",
