@@ -16,8 +16,6 @@ from support.pages import Visitor, owner
 from tallystick.model.export import KEPT_MS
 from tallystick.services.exports import exports as exports_module
 from tallystick.services.exports.exports import WAITING_AT_MOST
-from tallystick.surfaces.dashboard.moving import sizes
-from tallystick.surfaces.dashboard.support.language import Languages
 
 PAGE = "/sites/1/exports"
 FORMULA = "/=HYPERLINK(1)"
@@ -145,7 +143,7 @@ async def test_what_is_not_written_yet_says_why(analytics: Analytics, monkeypatc
     async with owner(analytics) as person:
         for _ in range(WAITING_AT_MOST):
             assert (await person.fill(PAGE, {"format": "csv"})).status_code == 303
-        await until(lambda: shows(person, "2.5 KB so far"))
+        await until(lambda: shows(person, "2.5 kB so far"))
         shown = await person.get(PAGE)
         assert "Waiting to be written." in shown.text
         assert "data-working" in shown.text
@@ -162,14 +160,3 @@ async def test_what_is_not_written_yet_says_why(analytics: Analytics, monkeypatc
         }
         assert "It failed: No space left on &lt;device&gt;." in (await person.get(PAGE)).text
         assert (await person.get(f"{PAGE}/{first['id']}/file")).status_code == 404
-
-
-def test_sizes_are_read_by_people() -> None:
-    english = next(language for language in Languages.load() if language.code == "en")
-    assert [sizes.size_text(english, size) for size in (0, 999, 1_500, 12_345_678, 3 * 10**12)] == [
-        "0 KB",
-        "1 KB",
-        "1.5 KB",
-        "12.3 MB",
-        "3 TB",
-    ]

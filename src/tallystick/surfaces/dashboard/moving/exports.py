@@ -17,7 +17,6 @@ from tallystick.services.exports.exports import Exports
 from tallystick.surfaces.dashboard.analytics.viewer import Viewers, address_of
 from tallystick.surfaces.dashboard.moving.access import site_of_admin
 from tallystick.surfaces.dashboard.moving.export_form import FORMATS, NAMES, read_fields
-from tallystick.surfaces.dashboard.moving.sizes import size_text
 from tallystick.surfaces.dashboard.support.data import HEADERS, as_json
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
@@ -136,7 +135,6 @@ class ExportPages:
             "names": NAMES,
             "kept_hours": KEPT_MS // 3_600_000,
             "typed": {name: request.form.text(name) for name in names} if request.form.names() else usual,
-            "size_text": lambda size: size_text(request.language, size),
             "problems": problems,
         }
         return await self._services.show(request, "moving/exports.html", values)

@@ -32,7 +32,6 @@ from tallystick.surfaces.dashboard.moving.import_form import (
     usual_fields,
 )
 from tallystick.surfaces.dashboard.moving.receiving import Write, receive_form
-from tallystick.surfaces.dashboard.moving.sizes import size_text
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.data import as_json, twin
 from tallystick.surfaces.dashboard.support.forms import Form, refuse_foreign
@@ -102,7 +101,7 @@ class ImportPages:
         if form == "json":
             return as_json(_plain(upload))
         values = {
-            **self._about(request, site),
+            **self._about(site),
             "upload": upload,
             "dropped": _dropped(upload),
             "left_out": _left_out(upload),
@@ -215,20 +214,19 @@ class ImportPages:
     async def _figures(self, site: Site) -> list[AggregateImport]:
         return [each for each in await self._aggregates.listed(site.id) if each.done]
 
-    def _about(self, request: PageRequest, site: Site, problems: Problems = NO_PROBLEMS) -> dict[str, Any]:
+    def _about(self, site: Site, problems: Problems = NO_PROBLEMS) -> dict[str, Any]:
         """Values of every page here."""
         return {
             "site": site,
             "base": _address(site),
             "names": NAMES,
-            "size_text": lambda size: size_text(request.language, size),
             "problems": problems,
         }
 
     async def _show(self, request: PageRequest, site: Site, problems: Problems = NO_PROBLEMS) -> Response:
         uploads = await self._uploads.latest(site.id)
         values = {
-            **self._about(request, site, problems),
+            **self._about(site, problems),
             "uploads": uploads,
             "working": any(upload.pending for upload in uploads),
             "figures": [_shown_figures(each) for each in await self._figures(site)],
