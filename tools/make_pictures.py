@@ -20,6 +20,11 @@ CHOSEN = {
     "funnels-1280-light": 520,
     "left-out-1280-light": 818,
     "sites-1280-light": 600,
+    "counter-1280-light": 900,
+    "counter-360-dark": 900,
+    "admin-1280-light": 1300,
+    "privacy-1280-light": 1100,
+    "paths-rules-1280-light": 900,
 }
 """Pictures, and how many pixels of their height are kept."""
 QUALITY = 75

@@ -178,6 +178,14 @@ def test_a_shared_link_fits_and_can_be_read(browser: Browser, demo: Demo, link: 
         look_at(page, "link")
 
 
+def test_counters_fit_and_can_be_read(page: Page) -> None:
+    page.goto("/counters")
+    look_at(page, "counters")
+    page.get_by_role("link", name="Cups of tea").click()
+    expect(page.get_by_role("heading", name="Cups of tea")).to_be_visible()
+    look_at(page, "counter")
+
+
 @pytest.mark.parametrize("scripts", ["with scripts", "without scripts"])
 def test_a_file_is_sent_and_its_import_followed(
     person: BrowserContext, browser: Browser, demo: Demo, scripts: str
