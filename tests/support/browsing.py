@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 
-from playwright.sync_api import Browser, sync_playwright
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Browser, Locator, sync_playwright
 
 ARGUMENTS = (
     "--headless",
@@ -69,3 +72,10 @@ def opened_browser(chromium: str, *further: str) -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def scanned(code: Locator) -> str:
+    """What a camera reads of a QR code on a page."""
+    read = zxingcpp.read_barcode(Image.open(BytesIO(code.screenshot())))
+    assert read is not None
+    return str(read.text)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from support.accessibility import accessibility_problems
+from support.browsing import scanned
 from support.pages import PASSWORD
 from support.server import RunningServer, running_server
 
@@ -77,12 +78,18 @@ def shown(page: Page, value: str) -> None:
     expect(page.locator("main [data-value]").first).to_have_text(value, timeout=20_000)
 
 
+def obstacles(page: Page) -> set[str]:
+    """Why the browser would not install a page as an app."""
+    said = page.context.new_cdp_session(page).send("Page.getInstallabilityErrors")
+    return {str(error["errorId"]) for error in said["installabilityErrors"]}
+
+
 def test_two_devices_see_each_others_presses(browser: Browser, server: RunningServer, ada: BrowserContext) -> None:
     page = new_counter(ada, "Cups of tea")
     page.goto(page.url.partition("?")[0] + "/people")
     page.get_by_role("button", name="Make an invite").click()
     link = page.locator("#invite-link").inner_text().strip()
-    expect(page.get_by_role("img", name="QR code")).to_be_visible()
+    assert scanned(page.get_by_role("img", name="QR code")) == link
     page.goto(page.url.partition("/invites")[0])
     # Another device of the same person; presses by other people take the same way.
     with browser.new_context(base_url=server.url, storage_state=ada.storage_state()) as other:
@@ -112,8 +119,16 @@ def test_two_devices_see_each_others_presses(browser: Browser, server: RunningSe
         page.get_by_role("button", name="Add 1 to Cups of tea").focus()
         page.keyboard.press("Enter")
         shown(second, "4")
-        second.goto(link)
-        expect(second.get_by_role("heading", level=1)).to_have_text("Share “Cups of tea”")
+    with browser.new_context() as theirs:
+        guest = theirs.new_page()
+        guest.goto(link)
+        expect(guest.get_by_role("heading", level=1)).to_have_text("Share “Cups of tea”")
+        guest.get_by_label("Email").fill("guest@example.com")
+        guest.get_by_label("Password").fill(PASSWORD)
+        guest.get_by_role("button", name="Create an account and accept").click()
+        shown(guest, "4")
+        guest.get_by_role("button", name="Add 1").click()
+        shown(page, "5")
     page.close()
 
 
@@ -171,6 +186,7 @@ def test_an_installed_counter_opens_and_counts_while_the_server_is_away(browser:
         )
         assert (manifest["name"], manifest["display"]) == ("Cups on the way", "standalone")
         assert address.endswith(manifest["start_url"])
+        assert obstacles(page) <= {"in-incognito"}, "windows of tests are"
         page.get_by_role("button", name="Add 1").click()
         shown(page, "1")
         page.reload()
