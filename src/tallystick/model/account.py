@@ -72,10 +72,13 @@ class UserSettings(Struct, frozen=True, kw_only=True):
     Attributes:
         number_format: code point of the thousands separator; 1 is none.
         timezone: ``CC.Zone``, for example ``ID.Asia/Makassar``; ``.UTC`` without a country.
+        twelve_hours: our own, chosen on pages: clocks of 12 hours in place of the language's 24, which
+            ``twenty_four_hours=False`` does not ask for, because every account begins with it.
         email_reports: 0 never, 1 daily, 2 weekly, 3 every two weeks, 4 monthly.
     """
 
     twenty_four_hours: bool = False
+    twelve_hours: bool = False
     sunday_starts_week: bool = False
     language: str = "en-GB"
     date_format: str = "2 Jan ’06"  # noqa: RUF001  # the contract's default

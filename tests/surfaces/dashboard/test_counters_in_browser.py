@@ -27,6 +27,8 @@ NOTE_NUMBERS = """
 }
 """
 """Notes each number that the counter shows."""
+ALL_SENT = """() => Object.keys(localStorage)
+  .filter((key) => key.startsWith("tallystick-presses")).every((key) => localStorage[key] === "[]")"""
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +191,7 @@ def test_an_installed_counter_opens_and_counts_while_the_server_is_away(browser:
         assert obstacles(page) <= {"in-incognito"}, "windows of tests are"
         page.get_by_role("button", name="Add 1").click()
         shown(page, "1")
+        page.wait_for_function(ALL_SENT)  # before, the server's page has the value of before
         page.reload()
         shown(page, "1")
         port = first.url.rpartition(":")[2]

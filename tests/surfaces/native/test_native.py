@@ -80,15 +80,17 @@ async def test_a_server_whose_writes_wait_for_ever_is_not_ready(
 
     async with client(ledger) as ask:
         hanging = asyncio.create_task(ledger.write(hang))
-        await until(held.is_set)
-        behind = asyncio.create_task(ledger.write(Session.totals))
-        await until(lambda: ledger.waiting)
-        answers = await asyncio.gather(*(ask.get("/health/ready") for _ in range(20)))
-        assert {answer.status_code for answer in answers} == {503}
-        assert answers[0].json()["reason"] == "commits take too long"
-        # However many ask, one trial waits on each writer.
-        assert ledger.waiting <= 2
-        gate.set()
+        try:
+            await until(held.is_set)
+            behind = asyncio.create_task(ledger.write(Session.totals))
+            await until(lambda: ledger.waiting)
+            answers = await asyncio.gather(*(ask.get("/health/ready") for _ in range(20)))
+            assert {answer.status_code for answer in answers} == {503}
+            assert answers[0].json()["reason"] == "commits take too long"
+            # However many ask, one trial waits on each writer.
+            await until(lambda: ledger.waiting <= 2)
+        finally:
+            gate.set()  # the ledger is not closed before
         await asyncio.gather(hanging, behind)
         await until(lambda: _is_ready(ask))
 

@@ -31,9 +31,6 @@ CHANGES = "change of accounts"
 
 _encode = msgspec.json.Encoder().encode
 _decode_access = msgspec.json.Decoder(dict[str, Access]).decode
-FIRST_SETTINGS = UserSettings(twenty_four_hours=True)
-"""Of a new account: clocks as the languages of the pages have them."""
-
 _decode_settings = msgspec.json.Decoder(UserSettings).decode
 
 
@@ -98,7 +95,7 @@ def create_account(session: Session, new: NewAccount, now: int) -> Account:
         site=root,
         password=new.password,
         access=_encode(access).decode(),
-        settings=_encode(FIRST_SETTINGS).decode(),
+        settings=_encode(UserSettings()).decode(),
         created=now,
     )
     note(session, EventKind.ACCOUNT_CREATED, now, email, access_text(access))

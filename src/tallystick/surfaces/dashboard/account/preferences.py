@@ -27,7 +27,7 @@ NUMBER_FORMATS = (44, 46, 160, 39, 1)
 DATE_LAYOUTS = ("2006-01-02", "02.01.2006", "2 Jan 2006", "02/01/2006", "Jan 2, 2006", "01/02/2006")
 SAMPLE, SAMPLE_DAY = 1_234_567.8, date(2026, 3, 9)
 
-NAMES = (*("timezone", "sunday_starts_week", "number_format", "date_format", "twenty_four_hours", "language", "theme"),)
+NAMES = (*("timezone", "sunday_starts_week", "number_format", "date_format", "twelve_hours", "language", "theme"),)
 """The settings that this page changes, as the API has them."""
 
 
@@ -73,7 +73,7 @@ class PreferencesPages:
         say = language.gettext
         zones = [(UNCHOSEN.timezone, say(N_("as each site has it"))), (UTC_CHOSEN, "UTC")]
         languages = [(each.code, each.own_name) for each in self._languages]
-        clocks = [("on", say(N_("24 hours (14:05)"))), ("", say(N_("12 hours (2:05 pm)")))]
+        clocks = [("", say(N_("24 hours (14:05)"))), ("on", say(N_("12 hours (2:05 pm)")))]
         weeks = [("", language.weekday(0)), ("on", language.weekday(6))]
         themes = [("", say(N_("as in the browser"))), ("light", say(N_("light"))), ("dark", say(N_("dark")))]
         return [
@@ -81,7 +81,7 @@ class PreferencesPages:
             _plain("sunday_starts_week", "on" if settings.sunday_starts_week else "", weeks),
             _plain("number_format", str(settings.number_format), _numbers(language)),
             _plain("date_format", settings.date_format, _dates(language)),
-            _plain("twenty_four_hours", "on" if settings.twenty_four_hours else "", clocks),
+            _plain("twelve_hours", "on" if formats_of(settings).twelve_hours else "", clocks),
             _plain(
                 "language",
                 chosen_language(settings) or UNCHOSEN.language,
@@ -114,12 +114,14 @@ def _dates(language: Language) -> list[Option]:
 
 def _settings(chosen: Mapping[str, str]) -> dict[str, Any]:
     """The settings that a valid form means."""
-    return {
+    settings = {
         **chosen,
         "sunday_starts_week": chosen["sunday_starts_week"] == "on",
         "number_format": int(chosen["number_format"]),
-        "twenty_four_hours": chosen["twenty_four_hours"] == "on",
+        "twelve_hours": chosen["twelve_hours"] == "on",
     }
+    # What another program has asked for is over once the person chooses otherwise here.
+    return {**settings, "twenty_four_hours": False} if settings["twelve_hours"] else settings
 
 
 def _chosen(settings: UserSettings) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def formats_of(settings: UserSettings) -> Formats:
     return Formats(
         group=_group(settings.number_format),
         date="" if settings.date_format == UNCHOSEN.date_format else date_pattern(settings.date_format),
-        twelve_hours=not settings.twenty_four_hours,
+        twelve_hours=settings.twelve_hours and not settings.twenty_four_hours,
         sunday_first=settings.sunday_starts_week,
         zone=chosen_zone(settings.timezone),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tallystick.model.account import Account, Token
+from tallystick.model.account import Account, Token, UserSettings
 from tallystick.model.site import Site, SiteSettings
 
 _encoder = msgspec.json.Encoder()
@@ -42,11 +42,18 @@ def user(account: Account) -> dict[str, Any]:
         "login_at": time(account.login),
         "open_at": time(account.opened),
         "reset_at": None,
-        "settings": account.settings,
+        "settings": _user_settings(account.settings),
         "last_report_at": time(account.created),
         "created_at": time(account.created),
         "updated_at": time(account.updated),
     }
+
+
+def _user_settings(settings: UserSettings) -> dict[str, Any]:
+    """A person's settings, without our own."""
+    told = msgspec.structs.asdict(settings)
+    del told["twelve_hours"]
+    return told
 
 
 def token(token: Token) -> dict[str, Any]:
@@ -64,7 +71,7 @@ def site(site: Site) -> dict[str, Any]:
         "code": site.code,
         "link_domain": site.link_domain,
         "setttings": site_settings(site.settings),
-        "user_defaults": site.user_defaults,
+        "user_defaults": _user_settings(site.user_defaults),
         "received_data": site.received_data,
         "state": site.state,
         "created_at": time(site.created),
