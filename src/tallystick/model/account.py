@@ -93,6 +93,10 @@ class UserSettings(Struct, frozen=True, kw_only=True):
     datepicker: bool = True
 
 
+CONTRACT_SETTINGS = tuple(name for name in UserSettings.__struct_fields__ if name != "twelve_hours")
+"""The names in ``UserSettings`` that the contract has; the others are only for our pages."""
+
+
 class Account(Struct, frozen=True, kw_only=True):
     """A person. Times are Unix milliseconds.
 

@@ -9,7 +9,7 @@ from msgspec.json import encode
 from support.analytics import EMAIL, HOST, Analytics, prepare
 from support.asking import Answer
 from tallystick.ledger import Session
-from tallystick.model.account import Access, Permission, UserSettings
+from tallystick.model.account import CONTRACT_SETTINGS, Access, Permission
 from tallystick.model.site import COLLECT, SiteSettings
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.accounts.sites import SiteChanges, update_site
@@ -31,8 +31,6 @@ SETTINGS = {
     "respect_dnt": False,
     "collect_props": True,
 }
-OF_PEOPLE = [name for name in UserSettings.__struct_fields__ if name != "twelve_hours"]
-"""The settings of the contract: all but our own."""
 
 
 async def test_me_tells_the_account_and_the_token(analytics: Analytics) -> None:
@@ -69,7 +67,7 @@ async def test_me_tells_the_account_and_the_token(analytics: Analytics) -> None:
         "created_at": STAMP,
         "updated_at": None,
     }
-    assert list(told["user"]["settings"]) == OF_PEOPLE
+    assert list(told["user"]["settings"]) == list(CONTRACT_SETTINGS)
     assert told["user"]["settings"]["number_format"] == 8239
     assert told["token"] == {"name": "test", "permissions": 510, "sites": [-1]}
     assert answer.text.startswith('{\n  "user": {\n    "id": 1,\n')
@@ -99,7 +97,7 @@ async def test_a_site_has_the_contracts_fields_in_their_order(analytics: Analyti
         "updated_at": None,
         "first_hit_at": STAMP,
     }
-    assert list(told["user_defaults"]) == OF_PEOPLE
+    assert list(told["user_defaults"]) == list(CONTRACT_SETTINGS)
     assert list(told)[6] == "setttings"
 
 
@@ -311,6 +309,7 @@ MALFORMED = [
     ({"name": "x"}, 'unknown parameter: "name"'),
     ({"settings": {"colour": "x"}}, 'unknown parameter: "colour"'),
     ({"user_defaults": {"colour": "x"}}, 'unknown parameter: "colour"'),
+    ({"user_defaults": {"twelve_hours": True}}, 'unknown parameter: "twelve_hours"'),
     ({"cname": 1}, "invalid JSON: "),
     ({"settings": {"collect": "all"}}, "invalid JSON: "),
     ({"user_defaults": {"number_format": []}}, "invalid JSON: user_defaults: "),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tallystick.model.account import Account, Token, UserSettings
+from tallystick.model.account import CONTRACT_SETTINGS, Account, Token, UserSettings
 from tallystick.model.site import Site, SiteSettings
 
 _encoder = msgspec.json.Encoder()
@@ -50,10 +50,7 @@ def user(account: Account) -> dict[str, Any]:
 
 
 def _user_settings(settings: UserSettings) -> dict[str, Any]:
-    """A person's settings, without our own."""
-    told = msgspec.structs.asdict(settings)
-    del told["twelve_hours"]
-    return told
+    return {name: getattr(settings, name) for name in CONTRACT_SETTINGS}
 
 
 def token(token: Token) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType, ValidationError, convert
 from msgspec.structs import asdict
 
-from tallystick.model.account import UserSettings
+from tallystick.model.account import CONTRACT_SETTINGS, UserSettings
 from tallystick.web.refusals import ApiRefused
 
 DIGITS_AT_MOST = 7
@@ -93,7 +93,7 @@ def user_settings(sent: Mapping[str, Any]) -> UserSettings:
     Raises:
         ApiRefused: they have another shape.
     """
-    if unknown := sent.keys() - set(UserSettings.__struct_fields__):
+    if unknown := sent.keys() - set(CONTRACT_SETTINGS):
         msg = f'unknown parameter: "{min(unknown)}"'
         raise ApiRefused(msg)
     values = {name: value for name, value in sent.items() if value is not None}
