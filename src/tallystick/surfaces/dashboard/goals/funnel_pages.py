@@ -17,7 +17,7 @@ from tallystick.services.analytics.kept.funnels import FunnelChanges, change_fun
 from tallystick.services.analytics.kept.step_words import goal_text, step_of, step_text
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.goals.offered import offered_names
-from tallystick.surfaces.dashboard.support.data import as_json, moment_text, twin
+from tallystick.surfaces.dashboard.support.data import as_json, moment_text, wants_json
 from tallystick.surfaces.dashboard.support.forms import Form, number_in
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
@@ -51,7 +51,7 @@ class FunnelPages:
     async def page(self, request: PageRequest) -> Response:
         """All funnels, and a form for another one; also as JSON."""
         viewer = await self._viewers.changer(request)
-        if _wants_json(request):
+        if wants_json(request):
             return as_json({"funnels": [_plain(each) for each in await self._funnels.of_site(viewer.site.id)]})
         return await self._show(request, viewer)
 
@@ -70,7 +70,7 @@ class FunnelPages:
     async def funnel_page(self, request: PageRequest) -> Response:
         """The form that changes a funnel; the funnel as JSON."""
         viewer, funnel = await self._funnel(request)
-        return as_json(_plain(funnel)) if _wants_json(request) else await self._show_funnel(request, viewer, funnel)
+        return as_json(_plain(funnel)) if wants_json(request) else await self._show_funnel(request, viewer, funnel)
 
     async def change(self, request: PageRequest) -> Response:
         """Change a funnel."""
@@ -145,10 +145,6 @@ class FunnelPages:
             "pages": await offered_names(statistics, request, viewer, "page"),
             "events": await offered_names(statistics, request, viewer, "event"),
         }
-
-
-def _wants_json(request: PageRequest) -> bool:
-    return twin(request.http.url.path)[1] == "json"
 
 
 def _rows(form: Form) -> list[StepRow]:

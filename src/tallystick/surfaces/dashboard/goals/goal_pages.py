@@ -14,7 +14,7 @@ from tallystick.services.analytics.kept.goals import GoalChanges, change_goal, c
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.goals.offered import offered_names
-from tallystick.surfaces.dashboard.support.data import as_json, moment_text, twin
+from tallystick.surfaces.dashboard.support.data import as_json, moment_text, wants_json
 from tallystick.surfaces.dashboard.support.forms import Form, number_in
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
@@ -36,7 +36,7 @@ class GoalPages:
     async def page(self, request: PageRequest) -> Response:
         """All goals, and a form for another one; also as JSON."""
         viewer = await self._viewers.changer(request)
-        if _wants_json(request):
+        if wants_json(request):
             return as_json({"goals": [_plain(goal) for goal in await self._of(viewer)]})
         return await self._show(request, viewer)
 
@@ -53,7 +53,7 @@ class GoalPages:
     async def goal_page(self, request: PageRequest) -> Response:
         """The form that changes a goal; the goal as JSON."""
         viewer, goal = await self._goal(request)
-        return as_json(_plain(goal)) if _wants_json(request) else await self._show_goal(request, viewer, goal)
+        return as_json(_plain(goal)) if wants_json(request) else await self._show_goal(request, viewer, goal)
 
     async def change(self, request: PageRequest) -> Response:
         """Change a goal."""
@@ -123,10 +123,6 @@ class GoalPages:
             "pages": await offered_names(statistics, request, viewer, "page"),
             "events": await offered_names(statistics, request, viewer, "event"),
         }
-
-
-def _wants_json(request: PageRequest) -> bool:
-    return twin(request.http.url.path)[1] == "json"
 
 
 def _pairs(form: Form) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from tallystick.services.exports.exports import Exports
 from tallystick.surfaces.dashboard.analytics.viewer import Viewers, address_of
 from tallystick.surfaces.dashboard.moving.access import site_of_admin
 from tallystick.surfaces.dashboard.moving.export_form import FORMATS, NAMES, read_fields
-from tallystick.surfaces.dashboard.support.data import HEADERS, as_json
+from tallystick.surfaces.dashboard.support.data import HEADERS, as_json, wants_json
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems
@@ -63,7 +63,7 @@ class ExportPages:
     async def page(self, request: PageRequest) -> Response:
         """The newest exports, and the form for another one; ``.json`` has the exports as data."""
         site = await site_of_admin(self._viewers, request)
-        if request.http.url.path.endswith(".json"):
+        if wants_json(request):
             return as_json({"exports": [_plain(site, each) for each in await self._shown(site)]})
         return await self._show(request, site)
 

@@ -33,7 +33,7 @@ from tallystick.surfaces.dashboard.moving.import_form import (
 )
 from tallystick.surfaces.dashboard.moving.receiving import Write, receive_form
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
-from tallystick.surfaces.dashboard.support.data import as_json, twin
+from tallystick.surfaces.dashboard.support.data import as_json, twin, wants_json
 from tallystick.surfaces.dashboard.support.forms import Form, refuse_foreign
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
@@ -87,7 +87,7 @@ class ImportPages:
     async def page(self, request: PageRequest) -> Response:
         """The form, and the newest imports; ``.json`` has the imports as data."""
         site = await site_of_admin(self._viewers, request)
-        if request.http.url.path.endswith(".json"):
+        if wants_json(request):
             figures = [_plain_figures(each) for each in await self._figures(site)]
             uploads = [_plain(each) for each in await self._uploads.latest(site.id)]
             return as_json({"imports": uploads, "figures": figures})

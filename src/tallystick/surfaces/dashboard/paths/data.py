@@ -7,14 +7,8 @@ from starlette.responses import Response
 
 from tallystick.services.analytics.gathered_paths import Gathering
 from tallystick.services.analytics.stored_paths import StoredPath
-from tallystick.surfaces.dashboard.support.data import as_json, twin
-from tallystick.surfaces.dashboard.support.page_request import PageRequest
+from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.problems import UNPROCESSABLE, Problems
-
-
-def wants_json(request: PageRequest) -> bool:
-    """Whether a page is asked for as JSON."""
-    return twin(request.http.url.path)[1] == "json"
 
 
 def json_with(values: Mapping[str, Any], problems: Problems) -> Response:

@@ -31,7 +31,8 @@ from tallystick.services.analytics.stored_paths import (
 )
 from tallystick.services.jobs import changes_of_paths
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
-from tallystick.surfaces.dashboard.paths.data import json_with, plain_path, wants_json
+from tallystick.surfaces.dashboard.paths.data import json_with, plain_path
+from tallystick.surfaces.dashboard.support.data import wants_json
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other

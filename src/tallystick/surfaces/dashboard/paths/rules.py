@@ -8,7 +8,8 @@ from tallystick.services.accounts.path_rules import put_path_rule, remove_path_r
 from tallystick.services.analytics.gathered_paths import Gathering, gather_counted, gatherings
 from tallystick.services.jobs import changes_of_paths
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
-from tallystick.surfaces.dashboard.paths.data import json_with, plain_gathering, wants_json
+from tallystick.surfaces.dashboard.paths.data import json_with, plain_gathering
+from tallystick.surfaces.dashboard.support.data import wants_json
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
 
 FORMS = ("json", "csv")
@@ -28,6 +29,11 @@ def twin(name: str) -> tuple[str, str | None]:
         if name.endswith(f".{form}"):
             return name.removesuffix(f".{form}"), form
     return name, None
+
+
+def wants_json(request: PageRequest) -> bool:
+    """Whether a page is asked for as JSON."""
+    return twin(request.http.url.path)[1] == "json"
 
 
 def as_json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anything that JSON has
