@@ -13,6 +13,7 @@ from tallystick.model.funnel import MAX_STEPS, Funnel, FunnelStep
 from tallystick.model.goal import Goal
 from tallystick.model.kept_rules import MAX_FUNNEL_NAME
 from tallystick.model.path import MAX_PATH
+from tallystick.services.analytics.kept.as_data import funnel_as_data
 from tallystick.services.analytics.kept.funnels import FunnelChanges, change_funnel, create_funnel, delete_funnel
 from tallystick.services.analytics.kept.step_words import goal_text, step_of, step_text
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
@@ -206,20 +207,4 @@ def _problems(error: InputRefused, rows: Sequence[StepRow]) -> Problems:
 
 def _plain(funnel: Funnel) -> dict[str, Any]:
     """A funnel, as the API has it."""
-    return {
-        "id": funnel.id,
-        "name": funnel.name,
-        "steps": [
-            {
-                "goal": step.goal or None,
-                "page": step.page or None,
-                "event": step.event or None,
-                "name": step.name or None,
-                "optional": step.optional,
-            }
-            for step in funnel.steps
-        ],
-        "strict": funnel.strict,
-        "created": moment_text(funnel.created),
-        "updated": moment_text(funnel.updated),
-    }
+    return {**funnel_as_data(funnel), "created": moment_text(funnel.created), "updated": moment_text(funnel.updated)}

@@ -10,6 +10,7 @@ from tallystick.errors import Conflicting, InputRefused, NotThere
 from tallystick.model.goal import MAX_GOAL_NAME, MAX_GOAL_PROPS, Goal
 from tallystick.model.path import MAX_PATH
 from tallystick.model.props import MAX_PROP_NAME, MAX_PROP_VALUE
+from tallystick.services.analytics.kept.as_data import goal_as_data
 from tallystick.services.analytics.kept.goals import GoalChanges, change_goal, create_goal, delete_goal
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
@@ -154,12 +155,4 @@ def _problems(error: InputRefused) -> Problems:
 
 def _plain(goal: Goal) -> dict[str, Any]:
     """A goal, as the API has it."""
-    return {
-        "id": goal.id,
-        "name": goal.name,
-        "page": goal.page or None,
-        "event": goal.event or None,
-        "props": dict(goal.props),
-        "created": moment_text(goal.created),
-        "updated": moment_text(goal.updated),
-    }
+    return {**goal_as_data(goal), "created": moment_text(goal.created), "updated": moment_text(goal.updated)}

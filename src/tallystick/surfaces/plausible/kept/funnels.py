@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from tallystick.errors import InvalidFields, NotThere
 from tallystick.model.funnel import MAX_STEPS, Funnel, FunnelStep
 from tallystick.services.accounts.audit import done_by
+from tallystick.services.analytics.kept.as_data import funnel_as_data
 from tallystick.services.analytics.kept.funnels import FunnelChanges, change_funnel, create_funnel, delete_funnel
 from tallystick.services.analytics.kept.keeping import changed_fields
 from tallystick.services.services import Services
@@ -108,19 +109,4 @@ async def steps_of(services: Services, site: int, steps: Sequence[StepBody]) -> 
 
 def described(funnel: Funnel) -> Mapping[str, Any]:
     """A funnel as it is sent."""
-    return {
-        "id": funnel.id,
-        "name": funnel.name,
-        "steps": [
-            {
-                "goal": step.goal or None,
-                "page": step.page or None,
-                "event": step.event or None,
-                "name": step.name or None,
-                "optional": step.optional,
-            }
-            for step in funnel.steps
-        ],
-        "strict": funnel.strict,
-        **times(funnel),
-    }
+    return {**funnel_as_data(funnel), **times(funnel)}

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tallystick.model.goal import Goal
 from tallystick.services.accounts.audit import done_by
+from tallystick.services.analytics.kept.as_data import goal_as_data
 from tallystick.services.analytics.kept.goals import GoalChanges, change_goal, create_goal, delete_goal
 from tallystick.services.analytics.kept.keeping import changed_fields
 from tallystick.services.services import Services
@@ -74,11 +75,4 @@ async def remove_goal(services: Services, call: StatsCall) -> ApiResponse:
 
 def described(goal: Goal) -> Mapping[str, Any]:
     """A goal as it is sent."""
-    return {
-        "id": goal.id,
-        "name": goal.name,
-        "page": goal.page or None,
-        "event": goal.event or None,
-        "props": dict(goal.props),
-        **times(goal),
-    }
+    return {**goal_as_data(goal), **times(goal)}
