@@ -85,7 +85,7 @@ async def test_paths_are_listed_found_and_sorted_with_their_hits(everybody: Worl
 async def test_a_path_is_renamed_after_a_preview(everybody: World) -> None:
     (path, other) = await ids(everybody, "/own/a", "/own/b")
     shown = (await ask(everybody, "/rename", path=path, name="/new/?utm_source=x", find="own")).text
-    assert "The path is called /new then and keeps its hits." in shown
+    assert "The path will be called /new and keeps its hits." in shown
     assert "/own/a</code>: 1 hit and 1 hit of bots" in shown
     for name, problem in {"": "must be set", "x": "must begin with /", "/" + "x" * 2048: "shorter than 2048"}.items():
         assert problem in (await ask(everybody, "/rename", 422, path=path, name=name)).text
@@ -120,7 +120,7 @@ async def test_paths_are_merged_into_one_of_them_another_or_a_new_one(everybody:
     assert await listed(everybody) == [("/third", 3, 1), ("/fourth", 2, 0), ("sign-up", 1, 0)]
 
     preview = (await ask(everybody, "/merge", path=[fourth, third], into="/together")).text
-    assert "/third is called /together then." in preview
+    assert "/third will be called /together." in preview
     assert "/together gets the hits of the others: 2 hits." in preview
     assert "Together they are 5 hits and 1 hit of bots." in preview
     await send(everybody, "/merge", path=[third, fourth], into="/together")
