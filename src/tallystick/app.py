@@ -16,7 +16,7 @@ from tallystick.services.ownership import Ownership
 from tallystick.services.services import build_services
 from tallystick.services.sweeping import sweeps
 from tallystick.settings import Settings
-from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native, plausible
+from tallystick.surfaces import countapi, counters, counttogether, dashboard, goatcounter, native, plausible
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import Receive, Scope, Send, wants_page
 from tallystick.web.bodies import SMALL_BODY, Bodies, may_have_body
@@ -29,6 +29,7 @@ from tallystick.web.traffic import Traffic
 
 SURFACES = (
     countapi.SURFACE,
+    counters.SURFACE,
     goatcounter.SURFACE,
     counttogether.SURFACE,
     plausible.SURFACE,

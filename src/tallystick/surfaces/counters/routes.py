@@ -1,0 +1,12 @@
+"""Every URL of this surface."""
+
+from tallystick.surfaces.counters import reading
+from tallystick.surfaces.counters.judging import RATE, PublicRoute
+from tallystick.web.rate_limit import Rate
+
+ROUTES = (
+    # each with or without a slash at the end
+    PublicRoute("GET", "/api/counters/{namespace}/{key}", reading.one),
+)
+PREFIXES = ("/api/counters",)
+RATES = (Rate(RATE, 600, 60, "the API of public counters, per address"),)
