@@ -100,6 +100,7 @@ class Application:
         self.tasks.add(
             *sweeps(services),
             *self._jobs.tasks(),
+            *services.superuser_logins.tasks(),
             *services.exports.tasks(),
             *services.uploads.tasks(),
             *services.following.tasks(),

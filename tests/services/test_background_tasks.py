@@ -225,9 +225,17 @@ async def test_a_cancellation_of_the_one_who_stops_the_tasks_is_raised() -> None
 
 
 NAMES = {
-    *("renewal", "expired-counters", "shared-counters", "unknown-hosts", "versions", "dropped-hits"),
+    *(
+        "renewal",
+        "expired-counters",
+        "shared-counters",
+        "unknown-hosts",
+        "versions",
+        "dropped-hits",
+        "superuser-logins",
+    ),
     *("clock", "jobs", "hit-marks", "old-hits", "exports", "old-exports", "uploads", "old-uploads", "disk-history"),
-    *("live-changes", "live-tokens", "live-days", "live-counters"),
+    *("live-changes", "live-tokens", "live-days", "live-counters", "superuser-logins"),
 }
 
 

@@ -4,13 +4,12 @@ import pytest
 
 from builders import NOW
 from tallystick.ledger import Ledger
-from tallystick.services.accounts.accounts import NewAccount, account, create_account, delete_account
+from tallystick.services.accounts.accounts import NewAccount, account, create_account, delete_account, end_logins
 from tallystick.services.accounts.logins import (
     DAY_MS,
     LOGINS_AT_MOST,
     begin_login,
     end_login,
-    end_other_logins,
     find_login_session,
     logins_of,
     new_secret,
@@ -82,7 +81,7 @@ async def test_a_session_is_ended_by_its_own_person_only(ledger: Ledger) -> None
 async def test_all_others_can_be_ended(ledger: Ledger) -> None:
     ada, ben = await a_person(ledger), await a_person(ledger, "ben@example.com")
     kept, ended, of_ben = await a_login(ledger, ada), await a_login(ledger, ada), await a_login(ledger, ben)
-    await ledger.write(end_other_logins, ada, kept)
+    await ledger.write(end_logins, ada, kept)
     assert [await ledger.read(find_login_session, digest, NOW) is not None for digest in (kept, ended, of_ben)] == [
         True,
         False,

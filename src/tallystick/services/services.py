@@ -10,6 +10,7 @@ from tallystick.model.counter import LIFETIME_MS
 from tallystick.services.accounts.seals import Seals
 from tallystick.services.accounts.setup import Setup
 from tallystick.services.accounts.sites import Sites
+from tallystick.services.accounts.superuser_logins import SuperuserLogins
 from tallystick.services.accounts.tickets import Tickets
 from tallystick.services.accounts.tokens import Tokens
 from tallystick.services.analytics.funnel_questions import FunnelQuestions
@@ -48,6 +49,7 @@ class Services(Struct, frozen=True, kw_only=True):
     counting: Counting
     setup: Setup
     seals: Seals
+    superuser_logins: SuperuserLogins
     sites: Sites
     tokens: Tokens
     tickets: Tickets
@@ -121,6 +123,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         counting=Counting(ledger, counter_lifetime, in_flight),
         setup=Setup(ledger),
         seals=seals or Seals.new(),
+        superuser_logins=SuperuserLogins(ledger),
         sites=sites,
         tokens=Tokens(ledger),
         tickets=Tickets(),

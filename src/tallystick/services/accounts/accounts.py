@@ -27,6 +27,8 @@ ACCESS_WORDS: Mapping[Access, str] = MappingProxyType(
     {"r": "read", "s": "read and settings", "a": "admin", "*": "superuser"}
 )
 CHANGES = "change of accounts"
+LOGINS = "end of login sessions"
+"""The subject of ``Ledger.subscribe`` for login sessions that have ended."""
 """The sequence that numbers changes of accounts, sites and tokens, and the topic to which their caches subscribe."""
 
 _encode = msgspec.json.Encoder().encode
@@ -203,12 +205,18 @@ def set_password(  # noqa: PLR0913, PLR0917  # whose, what, when and what else e
         InputRefused: there is no such account.
     """
     session.common.set_password(session.connection, id=number, password=digest, updated=now)
-    session.common.end_logins(session.connection, account=number, kept=kept_login)
+    end_logins(session, number, kept_login)
     person = existing(session, number)
     if revoke_tokens:
         hold_accounts(session)
         session.common.delete_tokens(session.connection, account=number)
     note(session, EventKind.PASSWORD_CHANGED, now, person.email, "all tokens revoked" if revoke_tokens else "")
+
+
+def end_logins(session: Session, number: int, kept: bytes = b"") -> None:
+    """End the login sessions of an account, except the one with the digest ``kept``."""
+    session.common.end_logins(session.connection, account=number, kept=kept)
+    session.changed.add(LOGINS)
 
 
 def renew_password(session: Session, number: int, known: str, digest: str) -> None:
@@ -276,7 +284,7 @@ def delete_account(session: Session, number: int, now: int) -> None:
     _refuse_orphans(session, person, None)
     forget_person(session, number, now)
     session.common.delete_tokens(session.connection, account=number)
-    session.common.end_logins(session.connection, account=number, kept=b"")
+    end_logins(session, number)
     session.common.delete_recovery_codes(session.connection, account=number)
     hold_kept(session)
     session.common.delete_segments_of_person(session.connection, owner=number)

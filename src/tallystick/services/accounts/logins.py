@@ -10,7 +10,14 @@ from msgspec import Struct
 
 from tallystick.ledger import Session
 from tallystick.model.account import Account
-from tallystick.services.accounts.accounts import account, account_by_email, existing, note_login
+from tallystick.services.accounts.accounts import (
+    LOGINS,
+    account,
+    account_by_email,
+    end_logins,
+    existing,
+    note_login,
+)
 from tallystick.services.accounts.audit import EventKind, note, note_refusal
 
 DAY_MS = 86_400_000
@@ -71,6 +78,7 @@ def begin_login(session: Session, number: int, digest: bytes, now: int) -> None:
     common.forget_logins(connection, begun_before=now - LONGEST_MS, seen_before=now - IDLE_MS)
     common.add_login(connection, digest=digest, account=number, created=now)
     common.forget_oldest_logins(connection, account=number, kept=LOGINS_AT_MOST)
+    session.changed.add(LOGINS)
     note_login(session, number, now)
     note(session, EventKind.LOGGED_IN, now, existing(session, number).email)
 
@@ -119,11 +127,7 @@ def logins_of(session: Session, number: int, now: int) -> list[Login]:
 def end_login(session: Session, number: int, digest: bytes) -> None:
     """End one login session of an account, if there is such one."""
     session.common.end_login(session.connection, account=number, digest=digest)
-
-
-def end_other_logins(session: Session, number: int, kept: bytes) -> None:
-    """End the login sessions of an account except the one with the digest ``kept``."""
-    session.common.end_logins(session.connection, account=number, kept=kept)
+    session.changed.add(LOGINS)
 
 
 def end_login_on_request(session: Session, number: int, digest: bytes, now: int) -> None:
@@ -136,5 +140,5 @@ def end_login_on_request(session: Session, number: int, digest: bytes, now: int)
 def end_other_logins_on_request(session: Session, number: int, kept: bytes, now: int) -> None:
     """End the other login sessions of an account, if there are any, and add that to the audit log."""
     if any(login.digest != kept for login in logins_of(session, number, now)):
-        end_other_logins(session, number, kept)
+        end_logins(session, number, kept)
         note(session, EventKind.LOGINS_ENDED, now, existing(session, number).email, "all others")

@@ -16,9 +16,8 @@ from tallystick.errors import InvalidFields
 from tallystick.ledger import Session
 from tallystick.ledger.sqlite import SqliteSession
 from tallystick.model.account import Account
-from tallystick.services.accounts.accounts import PasswordRecord, credentials, existing
+from tallystick.services.accounts.accounts import PasswordRecord, credentials, end_logins, existing
 from tallystick.services.accounts.audit import EventKind, note
-from tallystick.services.accounts.logins import end_other_logins
 from tallystick.services.accounts.seals import Seals, is_sealed
 
 STEP_MS = 30_000
@@ -82,7 +81,7 @@ def enable_and_end_other_logins(  # noqa: PLR0913, PLR0917  # see enable
 ) -> list[str]:
     """Enable the second step, and end all login sessions of the account but the one with the digest ``kept``."""
     codes = enable(session, number, secret, code, now, seals)
-    end_other_logins(session, number, kept)
+    end_logins(session, number, kept)
     return codes
 
 

@@ -132,7 +132,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
         addresses=kit.addresses,
         join=kit.join,
     )
-    guard = PageGuard(services.ledger, services.setup, languages)
+    guard = PageGuard(services.ledger, services.setup, services.superuser_logins, languages)
     choice = LanguageChoice(services.ledger, languages)
     errors = ErrorPages(page_services.renderer, guard)
     app = Starlette(

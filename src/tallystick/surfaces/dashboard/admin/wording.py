@@ -151,6 +151,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "unknown-hosts": N_("notes hosts that no site has"),
         "versions": N_("notes upgrades in the charts"),
         "dropped-hits": N_("stores why hits were left out"),
+        "superuser-logins": N_("compares who may see this page during an outage with the logins that are left"),
         "clock": N_("compares the clock with the newest commit"),
         "jobs": N_("deletes and merges what people have deleted and merged"),
         "hit-marks": N_("compares what the ledger and the hits have stored"),

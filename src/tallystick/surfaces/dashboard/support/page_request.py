@@ -15,7 +15,6 @@ from starlette.responses import RedirectResponse, Response
 from tallystick.errors import StoreAway, StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.account import Account
-from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.accounts.logins import (
     NOTED_EVERY_MS,
     PROVED_FOR_MS,
@@ -27,6 +26,7 @@ from tallystick.services.accounts.logins import (
     secret_digest,
 )
 from tallystick.services.accounts.setup import Setup
+from tallystick.services.accounts.superuser_logins import SuperuserLogins
 from tallystick.surfaces.dashboard.support import cookies
 from tallystick.surfaces.dashboard.support.forms import Form, read_form, refuse_foreign, refuse_other_sites
 from tallystick.surfaces.dashboard.support.language import Language, Languages
@@ -74,8 +74,6 @@ class PageRequest(Struct, frozen=True, kw_only=True):
 VALID_REMEMBERED = 10_000
 """Digests of login cookies that were valid at their last look-up."""
 
-SUPERUSERS_REMEMBERED, REMEMBERED_MS = 100, 12 * 3_600_000
-"""Login sessions of superusers, who may see the state of the server while nobody can log in."""
 READ_WITHIN_S = 1.5
 """A database that hangs must not keep them waiting."""
 
@@ -93,10 +91,9 @@ class PageGuard:
     the ledger.
     """
 
-    def __init__(self, ledger: Ledger, setup: Setup, languages: Languages) -> None:
-        self._ledger, self._setup, self._languages = ledger, setup, languages
+    def __init__(self, ledger: Ledger, setup: Setup, superusers: SuperuserLogins, languages: Languages) -> None:
+        self._ledger, self._setup, self._superusers, self._languages = ledger, setup, superusers, languages
         self._valid: OrderedDict[bytes, None] = OrderedDict()  # digests of cookies, the most recently used last
-        self._superusers: OrderedDict[bytes, tuple[LoginSession, int]] = OrderedDict()  # with their last look-up
         self._first_lookup = asyncio.Lock()
 
     def public(self, handler: Handler) -> Endpoint:
@@ -128,7 +125,7 @@ class PageGuard:
     def superusers_always(self, handler: Handler) -> Endpoint:
         """Like ``login_required``, for a page without forms that superusers need most while the ledger is unavailable.
 
-        Then login sessions cannot be read, and those of superusers count that were valid within the last hours.
+        Then login sessions cannot be read, and those of superusers count that were valid when they were last read.
         """
 
         async def endpoint(http: Request) -> Response:
@@ -212,14 +209,14 @@ class PageGuard:
             StoreUnavailable: there is none.
         """
         now, secret = self._ledger.clock(), cookies.login_secret(http)
-        principal, at = self._superusers.get(secret_digest(secret), (None, 0)) if secret else (None, 0)
-        if principal is None or now - at > REMEMBERED_MS:
+        principal = self._superusers.valid(secret_digest(secret), now) if secret else None
+        if principal is None:
             raise error if isinstance(error, StoreUnavailable) else StoreAway from error
         language = await self._language(http, principal)
         return PageRequest(http=http, now=now, principal=principal, secret=secret, language=language)
 
     async def _login_session(self, secret: str, now: int) -> LoginSession | None:
-        digest = secret_digest(secret)
+        digest, change = secret_digest(secret), self._superusers.change
         if digest in self._valid:
             principal = await self._ledger.read(find_login_session, digest, now)
         else:
@@ -230,11 +227,7 @@ class PageGuard:
             if len(self._valid) >= VALID_REMEMBERED:
                 self._valid.popitem(last=False)
             self._valid[digest] = None
-        self._superusers.pop(digest, None)
-        if principal and is_superuser(principal.account):
-            if len(self._superusers) >= SUPERUSERS_REMEMBERED:
-                self._superusers.popitem(last=False)
-            self._superusers[digest] = principal, now
+        self._superusers.remember(digest, principal, change, now)
         if principal and now - principal.login.seen >= NOTED_EVERY_MS:
             with suppress(StoreUnavailable):  # pages stay readable while the ledger cannot be written
                 await self._ledger.write(note_seen, principal.login.digest, now)
