@@ -116,13 +116,13 @@ async def test_a_day_that_begins_right_after_someone_came_is_told(scene: Scene) 
 
 async def test_a_public_counter_is_watched_from_its_present_state_on(ledger: Ledger, following: Following) -> None:
     watcher = following.watch(a_key())
-    assert await watcher.next() is None
+    assert (await watcher.next())[1] is None
     for value in range(1, 4):
         await ledger.count(a_key(), HIT)
-        state = await watcher.next()
+        _, state = await watcher.next()
         assert state is not None
         assert state.value == value
-    late = await following.watch(a_key()).next()
+    _, late = await following.watch(a_key()).next()
     assert late is not None
     assert late.value == 3
 
@@ -131,7 +131,7 @@ async def test_what_others_do_to_a_public_counter_is_seen_within_a_look(
     ledger: Ledger, database: Database, following: Following, clock: Clock
 ) -> None:
     watcher = following.watch(a_key())
-    assert await watcher.next() is None
+    assert (await watcher.next())[1] is None
 
     def elsewhere() -> None:
         with closing(database.session()) as session:
@@ -139,9 +139,9 @@ async def test_what_others_do_to_a_public_counter_is_seen_within_a_look(
 
     await asyncio.to_thread(elsewhere)
     async with asyncio.timeout(10):
-        state = await watcher.next()
+        _, state = await watcher.next()
         assert isinstance(state, Counter)
         clock.now += LIFETIME_MS
-        assert await watcher.next() is None, "its lifetime is over"
+        assert (await watcher.next())[1] is None, "its lifetime is over"
     watcher.close()
     assert ledger.watched.keys == set()

@@ -23,7 +23,7 @@ async def seen(watcher: Watcher) -> list[State]:
     while True:
         try:
             async with asyncio.timeout(0):
-                found.append(await watcher.next())
+                found.append((await watcher.next())[1])
         except TimeoutError:
             return found
 

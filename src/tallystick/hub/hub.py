@@ -165,7 +165,7 @@ class Hub:
         self.clock = clock
         self.measurements = HubMeasurements()
         self.watchers = 0
-        """Connections that watch a public counter; the server's limit includes them."""
+        """Public counters that connections watch, counted for each; the server's limit includes them."""
         self.ending: Ending | None = None
         """Why all subscriptions were ended, and new ones end at once; None while the server runs."""
         self._of: dict[int, dict[Subscription, None]] = {}
@@ -201,13 +201,16 @@ class Hub:
         self._open += 1
         return subscription
 
-    def make_room(self) -> None:
+    def make_room(self, places: int = 1) -> None:
         """Check that the server may accept one more connection.
+
+        Args:
+            places: how many it takes: one for each counter that it watches.
 
         Raises:
             TooManySubscriptions
         """
-        if self._open + self.watchers >= SUBSCRIPTIONS_AT_MOST:
+        if self._open + self.watchers + places > SUBSCRIPTIONS_AT_MOST:
             msg = f"this server accepts at most {SUBSCRIPTIONS_AT_MOST:,} live connections"
             raise TooManySubscriptions(msg)
 

@@ -1,33 +1,35 @@
 """Connections that watch public counters, of which only the newest state matters. Use it from one event loop."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 from tallystick.hub.hub import Ending, Hub, SubscriptionEnded
 from tallystick.hub.waiting import Waiting
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key
 
-_Unknown = Literal["unknown"]
 State = Counter | None
 """A counter; None if it does not exist."""
 
 
 class Watcher:
-    """One live connection that watches a public counter. Made by ``Watches.watch``."""
+    """One live connection that watches public counters. Made by ``Watches.watch``.
 
-    __slots__ = ("_state", "_unread", "_waiting", "_watches", "ending", "key")
+    Attributes:
+        keys: of the counters, each once.
+    """
 
-    def __init__(self, watches: "Watches", key: Key, state: State | _Unknown) -> None:
-        self.key = key
+    __slots__ = ("_unread", "_waiting", "_watches", "ending", "keys")
+
+    def __init__(self, watches: "Watches", keys: tuple[Key, ...]) -> None:
+        self.keys = keys
         self.ending: Ending | None = None
         self._watches = watches
-        self._state: State | _Unknown = state
-        self._unread = True
+        self._unread: dict[Key, State] = {}
+        """In the order in which the counters changed, so that a busy one does not delay the others."""
         self._waiting = Waiting()
 
-    async def next(self) -> State:
-        """Wait for a new state and return it; the first call returns the present one.
+    async def next(self) -> tuple[Key, State]:
+        """Wait for a new state of a counter and return it; the first one of each counter is the present one.
 
         Raises:
             SubscriptionEnded
@@ -35,19 +37,17 @@ class Watcher:
         while True:
             if self.ending is not None:
                 raise SubscriptionEnded(self.ending)
-            state = self._state
-            if state != "unknown" and self._unread:
-                self._unread = False
-                return state
+            for key in self._unread:
+                return key, self._unread.pop(key)
             await self._waiting.wait()
 
     def close(self) -> None:
         """Stop watching."""
         self._watches.leave(self)
 
-    def set_state(self, state: State) -> None:
-        """Set the newest state. Called by ``Watches``."""
-        self._state, self._unread = state, True
+    def set_state(self, key: Key, state: State) -> None:
+        """Set the newest state of a counter. Called by ``Watches``."""
+        self._unread[key] = state
         self._waiting.wake()
 
     def end(self, ending: Ending) -> None:
@@ -71,34 +71,38 @@ class Watches:
         self._published_at: dict[Key, int] = {}
         self._moment = 0
 
-    def watch(self, key: Key) -> Watcher:
-        """Watch a counter. After ``Hub.end_all`` the watcher is ended already.
+    def watch(self, *keys: Key) -> Watcher:
+        """Watch counters, each of which takes a place. After ``Hub.end_all`` the watcher is ended already.
 
         Raises:
             TooManySubscriptions
         """
-        watcher = Watcher(self, key, self._states.get(key, "unknown"))
+        watcher = Watcher(self, tuple(dict.fromkeys(keys)))
         if self._hub.ending is not None:
             watcher.end(self._hub.ending)
             return watcher
-        self._hub.make_room()
-        self._of.setdefault(key, {})[watcher] = None
-        self.keys.add(key)
-        self._hub.watchers += 1
+        self._hub.make_room(len(watcher.keys))
+        self._hub.watchers += len(watcher.keys)
+        for key in watcher.keys:
+            self._of.setdefault(key, {})[watcher] = None
+            self.keys.add(key)
+            if key in self._states:
+                watcher.set_state(key, self._states[key])
         return watcher
 
     def leave(self, watcher: Watcher) -> None:
         """Remove a watcher; removing it again has no effect."""
-        own = self._of.get(watcher.key, {})
-        if watcher not in own:
-            return
-        del own[watcher]
-        self._hub.watchers -= 1
-        if not own:
-            del self._of[watcher.key]
-            self.keys.discard(watcher.key)
-            self._states.pop(watcher.key, None)
-            self._published_at.pop(watcher.key, None)
+        for key in watcher.keys:
+            own = self._of.get(key, {})
+            if watcher not in own:
+                return
+            del own[watcher]
+            self._hub.watchers -= 1
+            if not own:
+                del self._of[key]
+                self.keys.discard(key)
+                self._states.pop(key, None)
+                self._published_at.pop(key, None)
 
     def moment(self) -> int:
         """A logical time, to be taken before a read whose result is handed to ``update``."""
@@ -123,14 +127,14 @@ class Watches:
 
     def end_all(self, ending: Ending) -> None:
         """End every watcher."""
-        watchers = [watcher for own in self._of.values() for watcher in own]
+        watchers = dict.fromkeys(watcher for own in self._of.values() for watcher in own)
         for watcher in watchers:
             self.leave(watcher)
             watcher.end(ending)
         self._hub.measurements.ended[ending] += len(watchers)
 
     def _publish(self, key: Key, state: State) -> None:
-        if self._states.get(key, "unknown") != state:
+        if key not in self._states or self._states[key] != state:
             self._states[key] = state
             for watcher in self._of[key]:
-                watcher.set_state(state)
+                watcher.set_state(key, state)

@@ -36,18 +36,18 @@ class Places:
         """Number of taken places."""
         return self._all
 
-    def take(self, key: Hashable) -> None:
-        """Take a place, which must be given back.
+    def take(self, key: Hashable, places: int = 1) -> None:
+        """Take a place, or several at once, which must be given back.
 
         Raises:
             NoPlace
         """
-        if self._taken.get(key, 0) >= self._most_of_one:
+        if self._taken.get(key, 0) + places > self._most_of_one:
             raise NoPlace(own=True)
-        if self._all >= self._most:
+        if self._all + places > self._most:
             raise NoPlace(own=False)
-        self._taken[key] += 1
-        self._all += 1
+        self._taken[key] += places
+        self._all += places
 
     @contextmanager
     def held(self, key: Hashable) -> Iterator[None]:
@@ -62,9 +62,9 @@ class Places:
         finally:
             self.give_back(key)
 
-    def give_back(self, key: Hashable) -> None:
-        """Give a place back."""
-        self._all -= 1
-        self._taken[key] -= 1
+    def give_back(self, key: Hashable, places: int = 1) -> None:
+        """Give back what ``take`` has taken."""
+        self._all -= places
+        self._taken[key] -= places
         if not self._taken[key]:
             del self._taken[key]

@@ -125,11 +125,12 @@ async def test_switched_off_nothing_is_answered(off: InProcess, target: str) -> 
 
 
 async def test_switched_off_nothing_is_live(off: InProcess) -> None:
-    answer = await off.ask("/live/mysite.com/known")
-    assert (answer.status, answer.json()) == (
-        403,
-        {"error": "public counters are switched off on this server (--public-counters off)"},
-    )
+    for target in ("/live/mysite.com/known", "/live?key=mysite.com/known"):
+        answer = await off.ask(target)
+        assert (answer.status, answer.json()) == (
+            403,
+            {"error": "public counters are switched off on this server (--public-counters off)"},
+        )
 
 
 async def test_other_paths_are_as_ever(off: InProcess) -> None:

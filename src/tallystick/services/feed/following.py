@@ -133,13 +133,13 @@ class Following:
         async with self._resuming:
             return await self._ledger.read(missed_changes, account, offset, self._ledger.clock())
 
-    def watch(self, key: Key) -> Watcher:
-        """Every new state of a public counter, the present one first; close the watcher after use.
+    def watch(self, *keys: Key) -> Watcher:
+        """Every new state of public counters, the present ones first; close the watcher after use.
 
         Raises:
             TooManySubscriptions, StoreUnavailable
         """
-        return self._checks.watch(key)
+        return self._checks.watch(*keys)
 
     async def _begin(self) -> None:
         """Read the name of the numbering, once."""

@@ -43,18 +43,23 @@ class LiveChecks:
             self._unchecked.add(subscription.token)
         self._days.note(subscription.zone, self._ledger.clock())
 
-    def watch(self, key: Key) -> Watcher:
-        """Every new state of a public counter, the present one first.
+    def watch(self, *keys: Key) -> Watcher:
+        """Every new state of public counters, the present ones first.
 
         Raises:
             TooManySubscriptions, StoreUnavailable
         """
-        watcher = self._watches.watch(key)
+        watcher = self._watches.watch(*keys)
         try:
-            begun, future = self._watches.moment(), self._ledger.find(key)
+            for key in watcher.keys:
+                self._read_soon(key)
         except StoreUnavailable:
             watcher.close()
             raise
+        return watcher
+
+    def _read_soon(self, key: Key) -> None:
+        begun, future = self._watches.moment(), self._ledger.find(key)
 
         def pass_on(future: "Future[Counter | None]") -> None:
             # After a failure the counter is read within a second.
@@ -62,7 +67,6 @@ class LiveChecks:
                 self._watches.update({key: self._living(future.result())}, begun)
 
         future.add_done_callback(pass_on)
-        return watcher
 
     async def end_refused(self) -> None:
         """End subscriptions of slow readers, and those whose tokens are gone, rotated or may not read counters."""

@@ -26,8 +26,8 @@ PATHS: dict[str, Callable[[Native, Request], Awaitable[Response]]] = {
     "/metrics": Native.metrics,
     "/openapi.json": Native.openapi,
 }
-LIVE = "/live/{namespace}/{key}"  # GET and HEAD: a stream, see live_counters.py
-PREFIXES = tuple(dict.fromkeys(f"/{path.split('/')[1]}" for path in (*PATHS, LIVE)))
+LIVE = ("/live", "/live/{namespace}/{key}")  # GET and HEAD: streams, see live_counters.py
+PREFIXES = tuple(dict.fromkeys(f"/{path.split('/')[1]}" for path in (*PATHS, *LIVE)))
 
 
 def native(services: Services, kit: Kit) -> AsgiApp:
@@ -41,7 +41,7 @@ def native(services: Services, kit: Kit) -> AsgiApp:
     app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
 
     def native_app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["path"].startswith("/live/"):
+        if scope["path"].split("/")[1] == "live":
             return live(scope, receive, send)
         return app(scope, receive, send)
 
