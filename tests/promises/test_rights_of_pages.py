@@ -19,6 +19,7 @@ from support.rights import (
     World,
     address_of,
     move_data,
+    names_of_pages,
     page_routes,
     settled,
     world,
@@ -125,6 +126,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/docs/": EVERYONE,
     "/docs.json": EVERYONE,
     "/docs/{topic}": EVERYONE,
+    "/docs/{topic}.json": EVERYONE,
     "/setup": EVERYONE,
     "/login": EVERYONE,
     "/login/code": EVERYONE,
@@ -137,6 +139,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/user/preferences": LOGGED_IN,
     "/user/preferences.json": LOGGED_IN,
     "/user/two-factor": LOGGED_IN,
+    "/user/two-factor.json": LOGGED_IN,
     "/user/two-factor/on": LOGGED_IN,
     "/user/two-factor/off": LOGGED_IN,
     "/user/two-factor/codes": LOGGED_IN,
@@ -158,6 +161,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/funnels.csv": READERS,
     "/sites/{site}/{listing}": READERS,
     "/sites/{site}/install": SETTERS,
+    "/sites/{site}/install.json": SETTERS,
     "/sites/{site}/live": READERS,
     "/sites/{site}/now": READERS,
     "/sites/{site}/now.json": READERS,
@@ -175,7 +179,9 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/left-out.json": READERS,
     "/sites/{site}/left-out.csv": READERS,
     "/sites/{site}/left-out/count": SETTERS,
+    "/sites/{site}/left-out/count.json": SETTERS,
     "/sites/{site}/left-out/rules": SETTERS,
+    "/sites/{site}/left-out/rules.json": SETTERS,
     "/sites/{site}/left-out/rules/remove": SETTERS,
     "/sites/{site}/paths": SETTERS,
     "/sites/{site}/paths.json": SETTERS,
@@ -191,8 +197,10 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/paths/rules/apply": SETTERS,
     "/sites/{site}/paths/rules/apply.json": SETTERS,
     "/sites/{site}/sharing": SETTERS,
+    "/sites/{site}/sharing.json": SETTERS,
     "/sites/{site}/sharing/withdraw": SETTERS,
     "/sites/{site}/sharing/{link}": SETTERS,
+    "/sites/{site}/sharing/{link}.json": SETTERS,
     "/sites/{site}/exports": ADMINS,
     "/sites/{site}/exports.json": ADMINS,
     "/sites/{site}/exports/{export}/file": ADMINS,
@@ -203,13 +211,17 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/imports/stop": ADMINS,
     "/sites/{site}/imports/{upload}": ADMINS,
     "/sites/{site}/segments": READERS,
+    "/sites/{site}/segments.json": READERS,
     "/sites/{site}/segments/change": READERS,
     "/sites/{site}/segments/delete": READERS,
     "/sites/{site}/views": READERS,
+    "/sites/{site}/views.json": READERS,
     "/sites/{site}/views/change": READERS,
     "/sites/{site}/views/delete": READERS,
     "/sites/{site}/notes": READERS,
+    "/sites/{site}/notes.json": READERS,
     "/sites/{site}/notes/{note}": SETTERS,
+    "/sites/{site}/notes/{note}.json": SETTERS,
     "/sites/{site}/notes/{note}/delete": SETTERS,
     "/sites/{site}/settings/goals": SETTERS,
     "/sites/{site}/settings/goals.json": SETTERS,
@@ -260,10 +272,12 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/admin/log.json": SUPERUSERS,
     "/admin/log.csv": SUPERUSERS,
     "/join": EVERYONE,
+    "/join.json": EVERYONE,
     "/invites/{code}": EVERYONE,
     "/invites/{code}.json": EVERYONE,
     "/invites/{code}/join": EVERYONE,
     "/badge/{namespace}/{key}": EVERYONE,
+    "/badge/{namespace}/{key}/badge.json": EVERYONE,
     "/counters": LOGGED_IN,
     "/counters.json": LOGGED_IN,
     "/counters/public": LOGGED_IN,
@@ -423,6 +437,52 @@ async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
     pages, forms = page_routes(everybody)
     assert pages == set(PAGES)
     assert forms == set(FORMS) | OWN | FOR_GUESTS | OF_IMPORTS
+
+
+WITHOUT_DATA: Mapping[str, str] = {
+    "/setup": "a form of the first start",
+    "/login": "a form",
+    "/login/code": "a form",
+    "/logout": "the form of /login",
+    "/docs/": "the page of /docs",
+    "/sites/{site}/exports/{export}/file": "a file",
+    "/sites/{site}/live": "a stream",
+    "/share/{site}/live": "a stream",
+    "/counters/live": "a stream",
+    "/counters/worker.js": "a script",
+    "/counters/{counter}/app.webmanifest": "JSON itself",
+}
+"""Pages without a twin as JSON, and why. The dashboard's README has them, too."""
+
+DATA_ELSEWHERE = {
+    "/": "/index.json",
+    "/counters/public/{namespace}/{key}": "/counters/public/{namespace}/{key}/counter.json",
+    "/badge/{namespace}/{key}": "/badge/{namespace}/{key}/badge.json",
+}
+"""Keys of public counters may end with ``.json``."""
+
+
+async def test_every_page_has_a_twin_as_json(everybody: World) -> None:
+    """A form's own address shows the page of the form again, and needs none."""
+    shown, (pages, forms) = names_of_pages(everybody), page_routes(everybody)
+    with_twin = set[str]()
+    without = dict[str, str]()
+    for path in pages - set(WITHOUT_DATA):
+        if path.endswith((".json", ".csv")):
+            continue
+        place = next(place for place, own in places(everybody, path) if own)
+        person = next(person for person in (*PEOPLE, GUEST) if person in PAGES[path])
+        address, _, query = place.partition("?")
+        data = DATA_ELSEWHERE.get(path, "").replace("{namespace}/{key}", str(PUBLIC)) or f"{address}.json"
+        answer = await everybody.page(person, "GET", f"{data}?{query}")
+        if answer.status == 200 and answer.headers["content-type"] == "application/json":
+            answer.json()
+            with_twin.add(shown[path])
+        else:
+            without[path] = shown[path]
+    lacking = {path for path, name in without.items() if path not in forms or name not in with_twin}
+    assert not lacking
+    assert set(WITHOUT_DATA) <= pages
 
 
 PARTS_OF_SITES = ("{link}", "{note}", "{goal}", "{funnel}", "{export}", "{upload}")

@@ -300,12 +300,21 @@ FILES = frozenset({"/favicon.ico", "/static/{name}", "/badge/{namespace}/{key}.s
 
 def page_routes(made: World) -> tuple[set[str], set[str]]:
     """The paths of every page and of every form, as the dashboard itself routes them."""
+    routes = _routes(made)
+    pages = {route.path for route in routes if "GET" in (route.methods or ())}
+    return pages, {route.path for route in routes if "POST" in (route.methods or ())}
+
+
+def names_of_pages(made: World) -> dict[str, str]:
+    """The name of the handler that shows each page, by its path."""
+    return {route.path: route.name for route in _routes(made) if "GET" in (route.methods or ())}
+
+
+def _routes(made: World) -> list[Route]:
     app: Any = made.analytics.running.application.apps["dashboard"].http
     while not hasattr(app, "routes"):  # what counts its answers and knows its address stands around it
         app = app._app  # noqa: SLF001
-    routes = [route for route in app.routes if isinstance(route, Route) and route.path not in FILES]
-    pages = {route.path for route in routes if "GET" in (route.methods or ())}
-    return pages, {route.path for route in routes if "POST" in (route.methods or ())}
+    return [route for route in app.routes if isinstance(route, Route) and route.path not in FILES]
 
 
 def _populate(session: Session, prepared: Any, digest: str) -> tuple[dict[str, Member], dict[str, Site]]:

@@ -95,6 +95,7 @@ PREFIXES = (
     "/people.json",
     "/invites",
     "/join",
+    "/join.json",
     "/counters",
     "/counters.json",
     "/badge",
@@ -179,12 +180,14 @@ def _public_routes(
         ("/docs", reference.page, None),
         ("/docs/", reference.page, None),
         ("/docs.json", reference.as_json, None),
+        ("/docs/{topic}.json", reference.topic, None),
         ("/docs/{topic}", reference.topic, None),
         ("/setup", setup.page, setup.set_up),
         ("/login", login.page, login.log_in),
         ("/login/code", login.page, login.take_code),
         ("/logout", login.page, login.log_out),
         ("/join", invites.free_page, invites.join_freely),
+        ("/join.json", invites.free_json, None),
         ("/invites/{code}.json", invites.as_json, None),
         ("/invites/{code}", invites.page, invites.accept),
         ("/invites/{code}/join", invites.page, invites.join),
@@ -209,6 +212,7 @@ def _public_counter_routes(guard: PageGuard, services: PageServices, counting: C
         *_routes(rows, guard.login_required),
         Route("/badge/{namespace}/{key}.svg", guard.without_cookies(badges.picture)),
         Route("/badge/{namespace}/{key}", guard.public(badges.page)),
+        Route("/badge/{namespace}/{key}/badge.json", guard.public(badges.as_json)),
     ]
 
 
@@ -233,6 +237,7 @@ def _account_routes(
         ("/user/preferences", preferences.page, preferences.change),
         ("/user/preferences.json", preferences.data, None),
         ("/user/two-factor", two_factor.page, None),
+        ("/user/two-factor.json", two_factor.data, None),
         ("/user/two-factor/on", two_factor.page, two_factor.turn_on),
         ("/user/two-factor/off", two_factor.page, two_factor.turn_off),
         ("/user/two-factor/codes", two_factor.page, two_factor.renew_codes),
@@ -249,15 +254,21 @@ def _account_routes(
         ("/sites/{site}/delete", sites.page, sites.delete),
         ("/sites/{site}/pin", sites.page, sites.pin),
         ("/sites/{site}/sharing", sharing.page, sharing.create),
+        ("/sites/{site}/sharing.json", sharing.page, None),
         ("/sites/{site}/sharing/withdraw", sharing.page, sharing.withdraw),
+        ("/sites/{site}/sharing/{link}.json", sharing.link_page, None),
         ("/sites/{site}/sharing/{link}", sharing.link_page, sharing.change),
         ("/sites/{site}/segments", segments.page, segments.create),
+        ("/sites/{site}/segments.json", segments.page, None),
         ("/sites/{site}/segments/change", segments.page, segments.change),
         ("/sites/{site}/segments/delete", segments.page, segments.delete),
         ("/sites/{site}/views", views.page, views.create),
+        ("/sites/{site}/views.json", views.page, None),
         ("/sites/{site}/views/change", views.page, views.change),
         ("/sites/{site}/views/delete", views.page, views.delete),
         ("/sites/{site}/notes", notes.page, notes.create),
+        ("/sites/{site}/notes.json", notes.page, None),
+        ("/sites/{site}/notes/{note}.json", notes.note_page, None),
         ("/sites/{site}/notes/{note}", notes.note_page, notes.change),
         ("/sites/{site}/notes/{note}/delete", notes.note_page, notes.delete),
         ("/people", people.page, people.add),
@@ -356,7 +367,9 @@ def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Wareho
     ]
     forms: list[Row] = [
         ("/sites/{site}/left-out/count", left_out.count_page, left_out.count),
+        ("/sites/{site}/left-out/count.json", left_out.count_page, None),
         ("/sites/{site}/left-out/rules", left_out.rules_page, left_out.add),
+        ("/sites/{site}/left-out/rules.json", left_out.rules_page, None),
         ("/sites/{site}/left-out/rules/remove", left_out.rules_page, left_out.remove),
     ]
     return [*_routes(pages, guard.public, services.limited_for_guests), *_routes(forms, guard.login_required)]
@@ -408,7 +421,10 @@ def _statistics_routes(
         Viewers(services.sites),
         SignReader(services.ledger, services.warehouse, services.sites, services.questions, services.ingest.dropped),
     )
-    rows: list[Row] = [("/sites/{site}/install", first_minutes.install, None)]
+    rows: list[Row] = [
+        ("/sites/{site}/install", first_minutes.install, None),
+        ("/sites/{site}/install.json", first_minutes.install, None),
+    ]
     others: list[BaseRoute] = []
     links = LinkDoor(page_services)
     doors: list[tuple[str, ViewerSource, ViewerSource, Handler | None]] = [
@@ -462,7 +478,7 @@ def _routes(
     """
     routes: list[BaseRoute] = []
     for path, get, post in rows:
-        routes.append(Route(path, guarded(limited(get))))
+        routes.append(Route(path, guarded(limited(get)), name=get.__qualname__))
         if post:
             routes.append(Route(path, guarded(post), methods=["POST"]))
     return routes

@@ -1,9 +1,11 @@
-"""Goals and funnels as JSON has them, on every surface; each adds its own times."""
+"""Goals, funnels, notes and segments as JSON has them, on every surface; each adds its own times."""
 
 from typing import Any
 
+from tallystick.model.annotation import Annotation
 from tallystick.model.funnel import Funnel
 from tallystick.model.goal import Goal
+from tallystick.model.segment import Segment
 
 
 def goal_as_data(goal: Goal) -> dict[str, Any]:
@@ -33,4 +35,26 @@ def funnel_as_data(funnel: Funnel) -> dict[str, Any]:
             for step in funnel.steps
         ],
         "strict": funnel.strict,
+    }
+
+
+def annotation_as_data(note: Annotation) -> dict[str, Any]:
+    """An annotation without its times; None for no link."""
+    return {
+        "id": note.id,
+        "at": note.at,
+        "text": note.text,
+        "link": note.link or None,
+        "kind": note.kind,
+        "personal": note.owner is not None,
+    }
+
+
+def segment_as_data(segment: Segment) -> dict[str, Any]:
+    """A segment without its times."""
+    return {
+        "id": segment.id,
+        "name": segment.name,
+        "personal": segment.owner is not None,
+        "filters": segment.filters,
     }

@@ -16,6 +16,7 @@ from tallystick.services.accounts.two_factor import (
     recovery_codes_left,
     renew_recovery_codes,
 )
+from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, WRONG_PASSWORD, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -33,6 +34,12 @@ class TwoFactorPages:
     async def page(self, request: PageRequest) -> Response:
         """The form that turns the second step on, or off."""
         return await self._show(request)
+
+    async def data(self, request: PageRequest) -> Response:
+        """Whether the second step is on, and how many recovery codes are left, as JSON: no secrets."""
+        person = request.account
+        left = await self._ledger.read(recovery_codes_left, person.id) if person.totp_enabled else 0
+        return as_json({"on": person.totp_enabled, "recovery_codes_left": left})
 
     async def turn_on(self, request: PageRequest) -> Response:
         """Turn the second step on and show the recovery codes."""

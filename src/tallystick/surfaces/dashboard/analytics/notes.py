@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -15,9 +16,11 @@ from tallystick.services.analytics.kept.annotations import (
     create_annotation,
     delete_annotation,
 )
+from tallystick.services.analytics.kept.as_data import annotation_as_data
 from tallystick.services.inquiries.asking import today_of
 from tallystick.surfaces.dashboard.analytics.chart import note_when
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
+from tallystick.surfaces.dashboard.support.data import as_json, times, wants_json
 from tallystick.surfaces.dashboard.support.forms import Form
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
@@ -41,8 +44,11 @@ class NotesPages:
         self._viewers = Viewers(services.sites)
 
     async def page(self, request: PageRequest) -> Response:
-        """All notes of a site that the person sees, and a form for another one."""
-        return await self._show(request, await self._viewers.keeper(request))
+        """All notes of a site that the person sees, and a form for another one; also as JSON."""
+        viewer = await self._viewers.keeper(request)
+        if wants_json(request):
+            return as_json({"notes": [_plain(viewer, note) for note in await self._newest_first(request, viewer)]})
+        return await self._show(request, viewer)
 
     async def create(self, request: PageRequest) -> Response:
         """Add a note, and show the page that had the form."""
@@ -63,9 +69,9 @@ class NotesPages:
         return see_other(back if _page_of_a_site.fullmatch(back) else f"{viewer.base}/notes?done=added")
 
     async def note_page(self, request: PageRequest) -> Response:
-        """The form that changes a note."""
+        """The form that changes a note; the note as JSON."""
         viewer, note = await self._note(request)
-        return await self._show_note(request, viewer, note)
+        return as_json(_plain(viewer, note)) if wants_json(request) else await self._show_note(request, viewer, note)
 
     async def change(self, request: PageRequest) -> Response:
         """Change a note."""
@@ -113,11 +119,14 @@ class NotesPages:
                 return viewer, note
         raise HTTPException(404)
 
+    async def _newest_first(self, request: PageRequest, viewer: Viewer) -> list[Annotation]:
+        return list(reversed(await self._annotations.visible(viewer.site.id, request.account.id)))
+
     async def _show(self, request: PageRequest, viewer: Viewer, problems: Problems = NO_PROBLEMS) -> Response:
-        notes = await self._annotations.visible(viewer.site.id, request.account.id)
+        notes = await self._newest_first(request, viewer)
         today = await asyncio.to_thread(today_of, viewer.sites, request.now)
         typed = _typed(request.form) if problems else {**_typed(Form()), "date": today.date.isoformat()}
-        listed = [(note, note_when(request.language, note.at), viewer.may_edit(note.owner)) for note in reversed(notes)]
+        listed = [(note, note_when(request.language, note.at), viewer.may_edit(note.owner)) for note in notes]
         values = {"viewer": viewer, "notes": listed, "typed": typed, "problems": problems, "limits": NOTE_LIMITS}
         return await self._services.show(request, "analytics/notes.html", values)
 
@@ -127,6 +136,11 @@ class NotesPages:
         typed = _typed(request.form) if problems else _filled(note)
         values = {"viewer": viewer, "note": note, "typed": typed, "problems": problems, "limits": NOTE_LIMITS}
         return await self._services.show(request, "analytics/note.html", values)
+
+
+def _plain(viewer: Viewer, note: Annotation) -> dict[str, Any]:
+    """A note as data."""
+    return {**annotation_as_data(note), "may_edit": viewer.may_edit(note.owner), **times(note)}
 
 
 def _filled(note: Annotation) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """The saved views of a site: ``/sites/{site}/views``. A person's own are for that person only."""
 
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
@@ -10,6 +11,7 @@ from tallystick.model.saved_view import MAX_SAVED_VIEW_NAME, SavedView
 from tallystick.services.analytics.kept.saved_views import change_saved_view, create_saved_view, delete_saved_view
 from tallystick.surfaces.dashboard.analytics.view import View, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
+from tallystick.surfaces.dashboard.support.data import as_json, times, wants_json
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
@@ -27,8 +29,12 @@ class SavedViewPages:
         self._viewers = Viewers(services.sites)
 
     async def page(self, request: PageRequest) -> Response:
-        """All views of a site that the person sees, and a form that keeps the one in the address."""
-        return await self._show(request, await self._viewers.keeper(request), request.http.url.query)
+        """All views of a site that the person sees, and a form that keeps the one in the address; also as JSON."""
+        viewer = await self._viewers.keeper(request)
+        if wants_json(request):
+            found = await self._saved.visible(viewer.site.id, request.account.id)
+            return as_json({"views": [_plain(viewer, each) for each in found]})
+        return await self._show(request, viewer, request.http.url.query)
 
     async def create(self, request: PageRequest) -> Response:
         """Keep a view."""
@@ -99,6 +105,19 @@ class SavedViewPages:
             "problems": problems,
         }
         return await self._services.show(request, "analytics/saved_views.html", values)
+
+
+def _plain(viewer: Viewer, saved: SavedView) -> dict[str, Any]:
+    """A view as data."""
+    return {
+        "id": saved.id,
+        "name": saved.name,
+        "personal": saved.owner is not None,
+        "query": saved.query,
+        "address": f"{viewer.base}?{saved.query}",
+        "may_edit": viewer.may_edit(saved.owner),
+        **times(saved),
+    }
 
 
 def saved_query(view: View) -> str:

@@ -1,6 +1,7 @@
 """The segments of a site: ``/sites/{site}/segments``. A person's own are for that person only."""
 
 import re
+from typing import Any
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -11,10 +12,12 @@ from tallystick.errors import InputRefused, NotPermitted, NotThere
 from tallystick.model.filter_text import LONGEST, parse_filter
 from tallystick.model.filter_words import words_of
 from tallystick.model.segment import MAX_SEGMENT_NAME, Segment
+from tallystick.services.analytics.kept.as_data import segment_as_data
 from tallystick.services.analytics.kept.segments import SegmentChanges, change_segment, create_segment, delete_segment
 from tallystick.services.inquiries.expressions import check_expressions, expressions_in
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
+from tallystick.surfaces.dashboard.support.data import as_json, times, wants_json
 from tallystick.surfaces.dashboard.support.forms import Form
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
@@ -50,8 +53,11 @@ class SegmentPages:
         self._viewers = Viewers(services.sites)
 
     async def page(self, request: PageRequest) -> Response:
-        """All segments of a site that the person sees, and a form for another one."""
-        return await self._show(request, await self._viewers.keeper(request))
+        """All segments of a site that the person sees, and a form for another one; also as JSON."""
+        viewer = await self._viewers.keeper(request)
+        if wants_json(request):
+            return as_json({"segments": [_plain(each) for each in await self._of(request, viewer)]})
+        return await self._show(request, viewer)
 
     async def create(self, request: PageRequest) -> Response:
         """Add a segment."""
@@ -119,14 +125,17 @@ class SegmentPages:
                     return viewer, segment
         raise HTTPException(404)
 
-    async def _show(self, request: PageRequest, viewer: Viewer, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _of(self, request: PageRequest, viewer: Viewer) -> list[ListedSegment]:
         found = await self._segments.visible(viewer.site.id, request.account.id)
+        return [_listed(viewer, each) for each in found]
+
+    async def _show(self, request: PageRequest, viewer: Viewer, problems: Problems = NO_PROBLEMS) -> Response:
         typed = {name: request.form.text(name) for name in FIELDS}
         if not problems:
             typed["filter"] = request.http.query_params.get("filter", "")[:LONGEST]
         values = {
             "viewer": viewer,
-            "segments": [_listed(viewer, each) for each in found],
+            "segments": await self._of(request, viewer),
             "typed": typed,
             "problems": problems,
             "most_name": MAX_SEGMENT_NAME,
@@ -152,6 +161,13 @@ def _listed(viewer: Viewer, segment: Segment) -> ListedSegment:
         words = ""
     address = View().filtered("segment", str(segment.id)).at(viewer.base)
     return ListedSegment(segment, words, address, viewer.may_edit(segment.owner))
+
+
+def _plain(listed: ListedSegment) -> dict[str, Any]:
+    """A segment as data; None for words where people cannot write its filters."""
+    segment = listed.segment
+    facts = {"words": listed.words or None, "address": listed.address, "may_edit": listed.editable}
+    return {**segment_as_data(segment), **facts, **times(segment)}
 
 
 def _filters(form: Form) -> list[object]:

@@ -4,7 +4,9 @@ Both read, and never count. Guests see them, as they may read the counter itself
 """
 
 import asyncio
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from tallystick.model.key import Key
 from tallystick.services.counting.finding import key_named
 from tallystick.surfaces.dashboard.badges.drawing import Colors, badge
 from tallystick.surfaces.dashboard.badges.parameters import FIELDS, LONGEST_LABEL, badge_address, parameters, snippets
+from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -66,6 +69,17 @@ class Badges:
 
     async def page(self, request: PageRequest) -> Response:
         """The page to copy a badge from."""
+        values = await self._shown(request)
+        return await asyncio.to_thread(self._renderer.page, request, "badges/badge.html", values, _status(values))
+
+    async def as_json(self, request: PageRequest) -> Response:
+        """The same as JSON."""
+        values = await self._shown(request)
+        facts = {name: values[name] for name in ("name", "label", "picture")}
+        facts |= {"snippets": dict(values["snippets"]), "problems": dict(values["problems"])}
+        return as_json(facts, _status(values))
+
+    async def _shown(self, request: PageRequest) -> dict[str, Any]:
         key = _key(request)
         if key is None or await self._counter(key) is None:
             raise HTTPException(404)
@@ -77,7 +91,7 @@ class Badges:
             problems, asked = problems_of(error), parameters({}, key.key)
         typed = {} if problems else query
         address = badge_address(own_origin(request.http.scope), str(key), typed)
-        values = {
+        return {
             "name": str(key),
             "picture": badge_address("", str(key), typed),
             "snippets": snippets(address, asked.label or key.key),
@@ -86,14 +100,16 @@ class Badges:
             "label": asked.label or key.key,
             "problems": problems,
         }
-        status = 400 if problems else 200
-        return await asyncio.to_thread(self._renderer.page, request, "badges/badge.html", values, status)
 
     async def _counter(self, key: Key) -> Counter | None:
         """The counter; None also where public counters are switched off."""
         if self._switch == "off":
             return None
         return alive(await self._ledger.find(key), self._ledger.clock())
+
+
+def _status(values: Mapping[str, Any]) -> int:
+    return 400 if values["problems"] else 200
 
 
 def _key(request: PageRequest) -> Key | None:

@@ -1,5 +1,7 @@
 """The first minutes of a site: ``/sites/{site}`` while nothing is counted, and ``/sites/{site}/install``."""
 
+from typing import Any
+
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -8,6 +10,7 @@ from tallystick.services.accounts.sites import may_create_sites
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
 from tallystick.surfaces.dashboard.first_minutes.signs import FirstVisit, SignReader, Signs
 from tallystick.surfaces.dashboard.first_minutes.snippets import RECIPES, code_of, counting_origin, tag
+from tallystick.surfaces.dashboard.support.data import as_json, wants_json
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, to_login
 from tallystick.surfaces.dashboard.support.services import PageServices
 
@@ -19,19 +22,33 @@ class FirstMinutes:
         self._services, self._viewers, self._reader = services, viewers, reader
 
     async def install(self, request: PageRequest) -> Response:
-        """What to paste into the pages of a site, at any time."""
+        """What to paste into the pages of a site, at any time; also as JSON."""
         try:
             viewer = await self._viewers.of(request, request.http.path_params["site"])
         except LoginNeeded:
             return to_login(request.http)
         if not viewer.may_change:
             raise HTTPException(404)
-        return await self.page(request, viewer)
+        return await self._json(request, viewer) if wants_json(request) else await self.page(request, viewer)
+
+    async def _json(self, request: PageRequest, viewer: Viewer) -> Response:
+        origin, waits = counting_origin(request, viewer.site), await self.waits(viewer)
+        return as_json(
+            {
+                "origin": origin,
+                "tag": tag(origin),
+                "recipes": [
+                    {"name": each.name, "file": each.file, "code": code_of(each, origin), "note": each.say or None}
+                    for each in RECIPES
+                ],
+                "waits": waits,
+                "arrived": _plain(await self.signs(viewer, request.now)) if waits else None,
+            }
+        )
 
     async def page(self, request: PageRequest, viewer: Viewer) -> Response:
         """What to paste and, while nothing is counted, what has arrived."""
-        origin = counting_origin(request, viewer.site)
-        waits = await self.waits(viewer)
+        origin, waits = counting_origin(request, viewer.site), await self.waits(viewer)
         values = {
             "viewer": viewer,
             "base": viewer.base,
@@ -69,3 +86,12 @@ class FirstMinutes:
             return await self._reader.first_visit(viewer.site, now)
         except (InputRefused, QuestionTooLong, StoreUnavailable):
             return None
+
+
+def _plain(signs: Signs) -> dict[str, Any]:
+    """What has arrived, as data."""
+    return {
+        "bots": signs.bots,
+        "dropped": signs.dropped,
+        "hosts_without_site": [{"host": each.host, "requests": each.requests} for each in signs.hosts],
+    }

@@ -18,7 +18,7 @@ from tallystick.services.analytics.kept.funnels import FunnelChanges, change_fun
 from tallystick.services.analytics.kept.step_words import goal_text, step_of, step_text
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.goals.offered import offered_names
-from tallystick.surfaces.dashboard.support.data import as_json, moment_text, wants_json
+from tallystick.surfaces.dashboard.support.data import as_json, times, wants_json
 from tallystick.surfaces.dashboard.support.forms import Form, number_in
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
@@ -207,4 +207,4 @@ def _problems(error: InputRefused, rows: Sequence[StepRow]) -> Problems:
 
 def _plain(funnel: Funnel) -> dict[str, Any]:
     """A funnel, as the API has it."""
-    return {**funnel_as_data(funnel), "created": moment_text(funnel.created), "updated": moment_text(funnel.updated)}
+    return {**funnel_as_data(funnel), **times(funnel)}

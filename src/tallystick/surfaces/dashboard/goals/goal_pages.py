@@ -15,7 +15,7 @@ from tallystick.services.analytics.kept.goals import GoalChanges, change_goal, c
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.goals.offered import offered_names
-from tallystick.surfaces.dashboard.support.data import as_json, moment_text, wants_json
+from tallystick.surfaces.dashboard.support.data import as_json, times, wants_json
 from tallystick.surfaces.dashboard.support.forms import Form, number_in
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
@@ -155,4 +155,4 @@ def _problems(error: InputRefused) -> Problems:
 
 def _plain(goal: Goal) -> dict[str, Any]:
     """A goal, as the API has it."""
-    return {**goal_as_data(goal), "created": moment_text(goal.created), "updated": moment_text(goal.updated)}
+    return {**goal_as_data(goal), **times(goal)}

@@ -115,6 +115,10 @@ class InvitePages:
             return see_other("/setup")
         return see_other("/") if request.principal else await self._show_free(request)
 
+    async def free_json(self, _request: PageRequest) -> Response:
+        """Whether there are accounts without an invite, as JSON."""
+        return as_json({"open": self._services.join == "anyone"})
+
     async def join_freely(self, request: PageRequest) -> Response:
         """Create an account for a guest without an invite, and log in."""
         if request.principal is not None:

@@ -1,7 +1,7 @@
 """What was left out: ``/sites/{site}/left-out``, the same as JSON and CSV, and forms that change it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from tallystick.model.named_period import period_between
 from tallystick.model.site import Site
 from tallystick.services.accounts.left_out_rules import add_rule, remove_rule, rules_of_site
 from tallystick.services.analytics.bot_filters import Marking, mark_matching
-from tallystick.services.analytics.left_out import RulePreview, normal_rule, preview
+from tallystick.services.analytics.left_out import HitsBy, RulePreview, normal_rule, preview
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.services.ingest.arrival import DropReason
 from tallystick.services.ingest.dropped_hits import reason_name
@@ -45,12 +45,12 @@ from tallystick.surfaces.dashboard.left_out.figures import (
     view_of_bots,
 )
 from tallystick.surfaces.dashboard.names.values import shown_value
-from tallystick.surfaces.dashboard.support.data import as_csv, as_json
+from tallystick.surfaces.dashboard.support.data import as_csv, as_json, wants_json
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.framing import with_frames
 from tallystick.surfaces.dashboard.support.language import N_, Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
-from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, UNPROCESSABLE, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.warehouse import Warehouse
 
@@ -158,11 +158,8 @@ class LeftOutPages:
 
     async def _list(self, request: PageRequest, figures: LeftOutFigures, name: str) -> Response:
         """One list of bots' hits with all of its rows."""
-        page, query = figures.page, request.http.query_params
-        listing = next((each for each in lists_of(page.viewer) if each.name == name), None)
-        if listing is None:
-            raise HTTPException(404)
-        offset, find = number_in(query.get("from", ""), 9) or 0, query.get("find", "").strip()
+        page, listing = figures.page, _list_named(figures.page.viewer, name)
+        offset, find = _part_of_list(request)
         asked = await self._finding(request.language, figures, listing, find)
         view = page.view.changed(own=_own(request))
         here = f"{page.viewer.base}/{LEFT_OUT}"
@@ -210,16 +207,22 @@ class LeftOutPages:
             "kinds": wording.KINDS,
         }
 
-    async def _json(self, _request: PageRequest, figures: LeftOutFigures) -> Response:
+    async def _list_json(self, request: PageRequest, figures: LeftOutFigures, name: str) -> Response:
+        """A part of one list, from the row in the address."""
+        listing, (offset, find) = _list_named(figures.page.viewer, name), _part_of_list(request)
+        asked = await self._finding(request.language, figures, listing, find)
+        found = await asked.bots_by(listing, ROWS_OF_DATA, offset)
+        facts = {"list": listing.name, "find": find or None, "from": offset, "total": found.total}
+        return as_json({**_about(figures.page), **facts, "rows": _plain_rows(found)})
+
+    async def _json(self, request: PageRequest, figures: LeftOutFigures) -> Response:
+        if name := request.http.query_params.get("list", ""):
+            return await self._list_json(request, figures, name)
         over_time, page = await figures.over_time(), figures.page
         lists = {each.name: await figures.bots_by(each, ROWS_OF_DATA) for each in lists_of(page.viewer)}
-        rules = {name: rules_of_site(page.viewer.site, kind) for name, kind in wording.NAMES.items()}
         return as_json(
             {
-                "sites": [site.address_name for site in page.viewer.sites],
-                "period": {"name": page.view.period, "first": str(page.range.first), "last": str(page.range.last)},
-                "timezone": str(page.zone),
-                "filters": page.view.filters,
+                **_about(page),
                 "bots": await figures.bots(),
                 "dropped": _by_name(over_time.dropped),
                 "over_time": {
@@ -229,11 +232,8 @@ class LeftOutPages:
                         for row in over_time.rows
                     ],
                 },
-                "lists": {
-                    name: {"total": found.total, "rows": [{"value": row.value, "hits": row.hits} for row in found.rows]}
-                    for name, found in lists.items()
-                },
-                **({"rules": rules} if page.viewer.may_change else {}),
+                "lists": {name: {"total": found.total, "rows": _plain_rows(found)} for name, found in lists.items()},
+                **({"rules": _rules_by_kind(page.viewer.site)} if page.viewer.may_change else {}),
             }
         )
 
@@ -245,8 +245,15 @@ class LeftOutPages:
     # Counted after all.
 
     async def count_page(self, request: PageRequest) -> Response:
-        """How many hits of bots would be counted after all, and a button that does it."""
-        return await self._show_count(request, await self._figures_to_change(request))
+        """How many hits of bots would be counted after all, and a button that does it; also as JSON."""
+        figures = await self._figures_to_change(request)
+        if not wants_json(request):
+            return await self._show_count(request, figures)
+        try:
+            reasons = await figures.bots_by(BOT_LISTS[0], ROWS_OF_DATA)
+            return as_json({**_about(figures.page), "bots": await figures.bots(), "reasons": _plain_rows(reasons)})
+        except InputRefused as error:
+            return as_json({"error": str(error)}, 400)
 
     async def count(self, request: PageRequest) -> Response:
         """Count hits of bots after all: those of the period that pass the filters in the address."""
@@ -345,6 +352,8 @@ class LeftOutPages:
                     found = await tried(lambda: self._preview(request, viewer.site, kind, rule))
             except InputRefused as error:
                 problems = problems_of(error)
+        if wants_json(request):
+            return _rules_json(viewer.site, rule, found, problems)
         values = {
             "viewer": viewer,
             "base": viewer.base,
@@ -366,15 +375,63 @@ class LeftOutPages:
         return await preview(self._questions, site.id, period, kind, rule)
 
 
+def _list_named(viewer: Viewer, name: str) -> BotList:
+    """A list that a viewer may see.
+
+    Raises:
+        HTTPException: there is none (404).
+    """
+    for each in lists_of(viewer):
+        if each.name == name:
+            return each
+    raise HTTPException(404)
+
+
+def _part_of_list(request: PageRequest) -> tuple[int, str]:
+    """Which part of a list an address asks for: the first row, and what rows contain."""
+    query = request.http.query_params
+    return number_in(query.get("from", ""), 9) or 0, query.get("find", "").strip()
+
+
 def _own(request: PageRequest) -> tuple[tuple[str, str], ...]:
     """What the address of a list has beside the view: which one it is, and what its rows contain."""
     query = request.http.query_params
     return tuple((name, query[name]) for name in ("list", "find") if query.get(name))
 
 
+def _rules_by_kind(site: Site) -> dict[str, Sequence[str]]:
+    return {name: rules_of_site(site, kind) for name, kind in wording.NAMES.items()}
+
+
 def _rules(site: Site) -> list[tuple[str, RuleKind, str]]:
     """Name of the kind, kind and rule of every rule of a site."""
     return [(name, kind, rule) for name, kind in wording.NAMES.items() for rule in rules_of_site(site, kind)]
+
+
+def _rules_json(site: Site, rule: str, found: RulePreview | Failure | None, problems: Problems) -> Response:
+    """The rules of a site, and what a new one would have left out, as data."""
+    values = {
+        "rules": _rules_by_kind(site),
+        "rule": rule or None,
+        "would_have_left_out": None if isinstance(found, Failure) else found,
+        "error": found.message if isinstance(found, Failure) else None,
+        "problems": dict(problems),
+    }
+    return as_json(values, UNPROCESSABLE if problems else 200)
+
+
+def _about(page: Page) -> dict[str, Any]:
+    """What data is about."""
+    return {
+        "sites": [site.address_name for site in page.viewer.sites],
+        "period": {"name": page.view.period, "first": str(page.range.first), "last": str(page.range.last)},
+        "timezone": str(page.zone),
+        "filters": page.view.filters,
+    }
+
+
+def _plain_rows(found: HitsBy) -> list[dict[str, Any]]:
+    return [{"value": row.value, "hits": row.hits} for row in found.rows]
 
 
 def _value(request: PageRequest, by: str, value: str) -> str:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from tallystick import __version__
 from tallystick.surfaces.dashboard.reference.document import Section, sections
 from tallystick.surfaces.dashboard.reference.finding import FoundOperation, find, operations_of
-from tallystick.surfaces.dashboard.support.data import as_json
+from tallystick.surfaces.dashboard.support.data import as_json, wants_json
 from tallystick.surfaces.dashboard.support.language import Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.rendering import Renderer
@@ -46,7 +46,7 @@ class ReferencePages:
         return await asyncio.to_thread(self._index, request)
 
     async def topic(self, request: PageRequest) -> Response:
-        """The operations of one topic."""
+        """The operations of one topic; also as JSON."""
         return await asyncio.to_thread(self._topic, request)
 
     async def as_json(self, request: PageRequest) -> Response:
@@ -65,6 +65,8 @@ class ReferencePages:
         section = topics.get(request.http.path_params["topic"])
         if section is None:
             raise HTTPException(404)
+        if wants_json(request):
+            return as_json(section)
         origin = own_origin(request.http.scope)
         body = self._part(request.language, "reference/topic_body.html", section.anchor, origin)
         values = {"section": section, "sections": self._sections, "body": body}

@@ -1,7 +1,8 @@
 """The shared links of a site: ``/sites/{site}/sharing``."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 from starlette.exceptions import HTTPException
@@ -25,6 +26,7 @@ from tallystick.surfaces.dashboard.analytics.lists import PANELS
 from tallystick.surfaces.dashboard.analytics.viewer import Viewers, address_of
 from tallystick.surfaces.dashboard.sharing.form import NEW, OFFERED_LISTS, LinkFields, filled_in, read_fields, typed
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
+from tallystick.surfaces.dashboard.support.data import as_json, moment_text, times, wants_json
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -44,8 +46,9 @@ class SharingPages:
         self._viewers = Viewers(services.sites)
 
     async def page(self, request: PageRequest) -> Response:
-        """The links of a site, the form for a new one, and who else may read its statistics."""
-        return await self._show(request, await self._site(request))
+        """The links of a site, the form for a new one, and who else may read its statistics; also as JSON."""
+        site = await self._site(request)
+        return await self._json(request, site) if wants_json(request) else await self._show(request, site)
 
     async def create(self, request: PageRequest) -> Response:
         """Create a link and show its address."""
@@ -72,8 +75,10 @@ class SharingPages:
         return await self._services.show(request, "sharing/created.html", values)
 
     async def link_page(self, request: PageRequest) -> Response:
-        """The form that changes a link."""
+        """The form that changes a link; the link as JSON."""
         site, link = await self._link(request)
+        if wants_json(request):
+            return as_json(_plain(link, await self._names(site), request.now))
         return await self._show_link(request, site, link)
 
     async def change(self, request: PageRequest) -> Response:
@@ -160,11 +165,26 @@ class SharingPages:
         except InvalidFields as error:
             return "", problems_of(error)
 
-    async def _show(self, request: PageRequest, site: Site, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _names(self, site: Site) -> Mapping[int, str]:
+        """The names of the people of a site's account, by id."""
         members: list[Account] = await self._ledger.read(accounts_of, site.root)
+        return {member.id: member.name for member in members if member.name}
+
+    async def _json(self, request: PageRequest, site: Site) -> Response:
+        """Who may read a site's statistics, and its links, without secrets."""
+        links, names = await self._ledger.read(shared_links_of, site.id), await self._names(site)
+        return as_json(
+            {
+                "public": site.settings.public,
+                "address": f"{own_origin(request.http.scope)}/sites/{address_of(site)}",
+                "links": [_plain(link, names, request.now) for link in links],
+            }
+        )
+
+    async def _show(self, request: PageRequest, site: Site, problems: Problems = NO_PROBLEMS) -> Response:
         values = {
             "links": await self._ledger.read(shared_links_of, site.id),
-            "names": {member.id: member.name for member in members if member.name},
+            "names": await self._names(site),
             "now": request.now,
             "most": MAX_LINKS,
             "panels": PANELS,
@@ -191,6 +211,22 @@ class SharingPages:
 def _about(site: Site, problems: Problems) -> dict[str, object]:
     """Values of every page here."""
     return {"site": site, "site_address": address_of(site), "problems": problems}
+
+
+def _plain(link: SharedLink, names: Mapping[int, str], now: int) -> dict[str, Any]:
+    """A link as data, without its secret and password."""
+    return {
+        "id": link.id,
+        "name": link.name,
+        "expires": moment_text(link.expires),
+        "expired": link.has_expired(now),
+        "has_password": link.password is not None,
+        "filters": link.filters,
+        "lists": link.panels,
+        "by": names.get(link.created_by or 0),
+        "used": moment_text(link.used),
+        **times(link),
+    }
 
 
 def _changed_password(request: PageRequest, digest: str) -> str | UnsetType | None:

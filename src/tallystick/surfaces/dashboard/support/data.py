@@ -49,6 +49,11 @@ def as_csv(rows: Sequence[Sequence[Any]], name: str) -> Response:
     return Response(out.getvalue(), 200, headers, "text/csv; charset=utf-8")
 
 
+def times(kept: Any) -> dict[str, Any]:  # noqa: ANN401  # one of several structs
+    """When something that is kept was made and changed last."""
+    return {"created": moment_text(kept.created), "updated": moment_text(kept.updated)}
+
+
 def moment_text(milliseconds: int | None) -> str | None:
     """A time as JSON has it, to the second and in UTC; None for none."""
     if milliseconds is None:

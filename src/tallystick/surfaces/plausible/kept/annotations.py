@@ -18,6 +18,7 @@ from tallystick.services.analytics.kept.annotations import (
     create_annotation,
     delete_annotation,
 )
+from tallystick.services.analytics.kept.as_data import annotation_as_data
 from tallystick.services.annotating import moment_of
 from tallystick.services.inquiries.filters import as_json as quoted
 from tallystick.services.services import Services
@@ -108,15 +109,7 @@ async def remove_annotation(services: Services, call: StatsCall) -> ApiResponse:
 
 def described(one: Annotation) -> Mapping[str, Any]:
     """An annotation as it is sent."""
-    return {
-        "id": one.id,
-        "at": one.at,
-        "text": one.text,
-        "link": one.link or None,
-        "kind": one.kind,
-        "personal": one.owner is not None,
-        **times(one),
-    }
+    return {**annotation_as_data(one), **times(one)}
 
 
 def _asked(query: Mapping[str, str]) -> AnnotationsAsked:

@@ -10,6 +10,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.kept_rules import segment_problems
 from tallystick.model.segment import Segment
 from tallystick.services.accounts.audit import done_by
+from tallystick.services.analytics.kept.as_data import segment_as_data
 from tallystick.services.analytics.kept.keeping import check
 from tallystick.services.analytics.kept.segments import SegmentChanges, change_segment, create_segment, delete_segment
 from tallystick.services.inquiries.expressions import check_expressions, expressions_in
@@ -103,10 +104,4 @@ async def _check_expressions(services: Services, segment: Segment) -> None:
 
 def described(segment: Segment) -> Mapping[str, Any]:
     """A segment as it is sent."""
-    return {
-        "id": segment.id,
-        "name": segment.name,
-        "personal": segment.owner is not None,
-        "filters": segment.filters,
-        **times(segment),
-    }
+    return {**segment_as_data(segment), **times(segment)}
