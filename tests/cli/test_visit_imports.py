@@ -24,7 +24,7 @@ from support.commands import CommandLine, Ran
 from support.server import RunningServer, clean_environment, running_server
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.props import decoded
-from tallystick.services.imports import export_files
+from tallystick.services.imports import bounds
 
 DATA = ("--data", "data")
 
@@ -313,7 +313,7 @@ def test_hostile_rows_are_told_and_the_others_stored(run: CommandLine) -> None:
 
 def test_a_small_file_cannot_become_huge(run: CommandLine, site: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     assert site
-    monkeypatch.setattr(export_files, "PLAUSIBLE_SIZE", 3_000_000)
+    monkeypatch.setattr(bounds, "PLAUSIBLE_SIZE", 3_000_000)
     header, row = EVENTS_V3.splitlines()[:2]
     text = f"{header}\n" + f"{row}\n" * 80_000
     zipped("bomb.zip", {"website_event.csv": text})

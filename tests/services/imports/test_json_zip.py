@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tallystick.errors import InputRefused
-from tallystick.services.imports import json_zip
+from tallystick.services.imports import bounds, json_zip
 from tallystick.services.imports.json_zip import KINDS, NAMES
 from tallystick.services.ingest.ingest import Arrival
 
@@ -92,6 +92,18 @@ def test_what_is_held_in_memory_is_bounded(
     monkeypatch.setattr(json_zip, limit, 3)
     with pytest.raises(InputRefused, match=reason):
         imported(an_export(tmp_path / "export.zip", [{"count": 1}] * 4))
+
+
+def test_a_small_export_is_not_much_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export = an_export(tmp_path / "export.zip", [{"count": 1}], paths=b'{"id":1,"path":"/a"}' + b"\n" * 5_000)
+    assert len(imported(export)[0]) == 1
+    monkeypatch.setattr(bounds, "MOST_EMPTY", 4_000)
+    with pytest.raises(InputRefused, match="paths has more than 4,000 empty lines in a row"):
+        imported(export)
+    monkeypatch.setattr(bounds, "PLAUSIBLE_SIZE", 100)
+    monkeypatch.setattr(bounds, "PLAUSIBLE_FACTOR", 2)
+    with pytest.raises(InputRefused, match="hit_stats becomes more than 2 times its size"):
+        imported(an_export(export, [{"count": 1}] * 1_000))
 
 
 def test_lines_may_have_marks_and_blanks_around_them(tmp_path: Path) -> None:

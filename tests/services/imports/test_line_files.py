@@ -13,7 +13,7 @@ import pytest
 from tallystick.errors import InputRefused
 from tallystick.model.hit import MAX_TITLE
 from tallystick.model.referrer import MAX_REFERRER
-from tallystick.services.imports import lines
+from tallystick.services.imports import bounds, lines
 from tallystick.services.imports.csv_v2 import COLUMNS, csv_reader
 from tallystick.services.imports.cutting import cut
 from tallystick.services.imports.direct_sink import DrySink
@@ -88,6 +88,49 @@ def test_padding_before_a_line_comes_alone_while_a_file_grows(tmp_path: Path) ->
     assert batch is not None
     assert [told.arrival.address for told in batch.hits] == ["192.0.2.7"] * 2
     source.close()
+
+
+@pytest.mark.parametrize("form", ["combined", "csv"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_nuls_alone_are_no_file_of_lines(imported: ImportsFile, compress: Callable[[bytes], bytes], form: str) -> None:
+    with pytest.raises(InputRefused, match="the file has nothing but NUL bytes, so no line can be read"):
+        imported(compress(b"\0" * 1_500_000), form)
+    assert imported(b"").report.lines == 0  # a log of a day without visitors
+
+
+@pytest.mark.parametrize(
+    ("form", "first", "empty"),
+    [
+        ("combined", LINE, b"\n"),
+        ("combined", LINE, b"#Fields: date\n"),
+        ("combined", LINE, b" \0\t\r\n"),
+        ("combined", b"", b"\n"),
+        ("csv", HEADER + ROW, b"\n"),
+    ],
+)
+def test_a_few_bytes_of_empty_lines_are_not_much_work(
+    imported: ImportsFile, monkeypatch: pytest.MonkeyPatch, form: str, first: bytes, empty: bytes
+) -> None:
+    monkeypatch.setattr(bounds, "MOST_EMPTY", 7_000)  # more than a batch
+    row = ROW if form == "csv" else LINE
+    report = imported(gzip.compress(first + empty * 7_000 + row + empty * 7_000), form).report
+    assert report.stored == 1 + bool(first)
+    with pytest.raises(InputRefused, match="the file has more than 7,000 empty lines in a row: it is damaged"):
+        imported(gzip.compress(first + empty * 7_001), form)
+
+
+def test_a_file_of_nothing_but_bad_lines_ends_early(imported: ImportsFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MOST_BAD", 6_000)
+    with pytest.raises(InputRefused, match="lines can be used: is the file of the chosen format"):
+        imported(b"x\n" * 10_000 + LINE)
+    assert imported(LINE + b"x\n" * 6_000).report.bad == 6_000
+
+
+def test_a_compressed_log_cannot_become_huge(imported: ImportsFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "PLAUSIBLE_SIZE", 3_000_000)
+    with pytest.raises(InputRefused, match="the file becomes more than 250 times its size"):
+        imported(gzip.compress(LINE + b"\0" * 8_000_000 + LINE))
+    assert imported(LINE + b"\0" * 8_000_000 + LINE).report.stored == 2
 
 
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n", b""])

@@ -9,7 +9,7 @@ import pytest
 from support.exported import TABLES, an_export
 from tallystick.errors import InputRefused
 from tallystick.model.aggregates import BY_NAME, Row
-from tallystick.services.imports import plausible_zip
+from tallystick.services.imports import bounds, plausible_zip
 from tallystick.services.imports.plausible_zip import BadRow, ExportReport, digest_of, rows_of
 
 TODAY = 20_900  # 2027-03-23
@@ -137,6 +137,14 @@ def test_a_file_that_lies_about_its_size_is_no_way_around(tmp_path: Path, monkey
     monkeypatch.setattr(plausible_zip, "_check", lambda _members: None)
     with pytest.raises(InputRefused, match="unpacks to more than"):
         of(tmp_path, {"visitors": VISITORS + lines})
+
+
+def test_empty_lines_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MOST_EMPTY", 100)
+    row = "2026-12-31,1,1,1,1,1\n"
+    assert of(tmp_path, {"visitors": VISITORS + "\n" * 100 + row + "\n" * 100})[0].rows == 1
+    with pytest.raises(InputRefused, match=r"visitors.*\.csv has more than 100 empty lines in a row"):
+        of(tmp_path, {"visitors": VISITORS + "\n" * 101})
 
 
 def test_rows_and_files_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from support.server import running_server
 from tallystick.errors import StoreFull
 from tallystick.services.accounts.sites import delete_site
 from tallystick.services.imports import upload_folder, uploads
+from tallystick.services.imports.csv_v2 import COLUMNS
 from tallystick.services.imports.direct_sink import DirectSink
 from tallystick.services.imports.journal import ImportRecord
 from tallystick.services.imports.marks import FileMark
@@ -142,6 +143,27 @@ async def test_hits_go_round_through_the_pages(analytics: Analytics) -> None:
             return "an export of Umami" in (await person.get("/sites/1/notes")).text
 
         await until(noted)
+
+
+async def test_a_file_that_has_nothing_to_import_has_failed(analytics: Analytics) -> None:
+    nothing = b"\0" * 100_000
+    columns = ",".join(COLUMNS)
+    async with owner(analytics) as person:
+        for content, fields, message in (
+            (nothing, {"kind": "log"}, "the file has nothing but NUL bytes, so no line can be read"),
+            (gzip.compress(nothing), {"kind": "csv"}, "the file has nothing but NUL bytes"),
+            (nothing, {"kind": "umami"}, "the file has nothing but NUL bytes"),
+            (b"#Version: 1.0\n\n", {"kind": "log"}, "lines of a log in the format combined were expected"),
+            (columns, {"kind": "csv"}, "the file has no hit: a CSV file of hits was expected"),
+        ):
+            found = await imported(person, "x.log", content, **fields)
+            assert found["state"] == "failed", found
+            assert message in found["error"], found
+        shown = (await person.get(f"{PAGE}/{found['id']}", **{"accept-language": "de"})).text
+        assert "Die Datei hat keinen Zugriff: erwartet wurde eine CSV-Datei von Zugriffen." in shown
+        # What was imported before is nothing wrong.
+        assert (await imported(person, "x.log", LOG, kind="log"))["state"] == "done"
+        assert (await imported(person, "x.log", LOG, kind="log"))["state"] == "done"
 
 
 async def test_figures_are_imported_whole_and_removed(analytics: Analytics) -> None:

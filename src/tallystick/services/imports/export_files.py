@@ -18,8 +18,6 @@ from tallystick.services.imports.zips import opened_zip
 LINES_AT_ONCE = 5_000
 MOST_FILES = 1_000
 """Files in a ZIP."""
-PLAUSIBLE_SIZE, PLAUSIBLE_FACTOR = 268_435_456, 250
-"""Bytes that a compressed file may become, and how many times its size; beyond both it is no export."""
 
 FileProgress = Callable[[int, int], None]
 """Called with the number of bytes that are read, and of all bytes (0 if unknown)."""
@@ -141,7 +139,6 @@ class ExportFiles:
                     mark = content.start
                     while batch := content.next(LINES_AT_ONCE):
                         mark = batch.end
-                        _check_size(file, mark.position)
                         table.add_bad([(lines + bad.number, bad.reason) for bad in batch.bad])
                         gathered.move()
                         progress(done + (batch.done or mark.position), total or batch.total)
@@ -202,12 +199,4 @@ def _opened(
         return
     with archive.open(file.name) as member:
         stream = cast("BinaryIO", io.BufferedReader(cast("Any", member)))
-        yield LineFile(path, read, stream=stream, quoted=quoted)
-
-
-def _check_size(file: _ExportFile, size: int) -> None:
-    """Refuse a file that a few bytes make huge."""
-    if file.compressed and size > max(PLAUSIBLE_SIZE, PLAUSIBLE_FACTOR * file.compressed):
-        name = file.name or "the file"
-        msg = f"{name} becomes more than {PLAUSIBLE_FACTOR} times its size when it is uncompressed: it is no export"
-        raise InputRefused(msg)
+        yield LineFile(path, read, stream=stream, name=file.name, compressed=file.compressed, quoted=quoted)

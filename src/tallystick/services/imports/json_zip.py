@@ -23,6 +23,7 @@ from msgspec import Struct
 from tallystick.errors import InputRefused
 from tallystick.model.hit import WEB_BEGAN
 from tallystick.model.moments import unix_seconds
+from tallystick.services.imports.bounds import EmptyLines, check_size
 from tallystick.services.imports.texts import without_padding
 from tallystick.services.imports.zips import opened_zip
 from tallystick.services.ingest.ingest import Arrival
@@ -181,6 +182,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     if missing:
         msg = f"files are missing from the export .zip file: [{' '.join(missing)}]"
         raise InputRefused(msg)
+    for name, member in members.items():
+        check_size(name, member.compress_size, member.file_size)
     for name in NAMES:
         if members[name].file_size > MOST_BYTES_OF_NAMES:
             msg = f"{name} is larger than {MOST_BYTES_OF_NAMES:,} bytes"
@@ -254,11 +257,12 @@ class _Export:
                 yield ImportedCount(moment, line.path_id, value(line, self.names), line.count)
 
     def _lines(self, name: str, kind: type[Value]) -> Iterator[Value]:
-        decode = msgspec.json.Decoder(kind).decode
+        decode, empty = msgspec.json.Decoder(kind).decode, EmptyLines(name)
         with self._archive.open(self._members[name]) as stream:
             number = 0
             while raw := stream.readline(LINE_LIMIT):
                 number += 1
+                empty.note(raw)
                 if not (text := without_padding(raw)).strip():
                     continue
                 try:

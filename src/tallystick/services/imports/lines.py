@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 
 from tallystick.errors import InputRefused
 from tallystick.services.imports.batches import ImportBatch
+from tallystick.services.imports.bounds import EmptyLines, check_size
 from tallystick.services.imports.marks import DIGEST_BYTES, FileMark
 from tallystick.services.imports.parsed import BadLine, ExcludedLine, ParsedHit, ParsedLine
 from tallystick.services.imports.texts import LOOKED_AT, is_utf_16, without_padding
@@ -57,6 +58,8 @@ class LineFile:
         until: for each mark, where the batch ends that was being sent; it is repeated with the same end.
         growing: whether lines may be added; then an unfinished last line is read later.
         stream: the content, if it is not the file's own: a member of an archive.
+        name: of the member, for messages.
+        compressed: bytes of the member in the archive.
     """
 
     def __init__(  # noqa: PLR0913  # how to read, and from where
@@ -65,6 +68,8 @@ class LineFile:
         read: ReadLine,
         *,
         stream: BinaryIO | None = None,
+        name: str = "",
+        compressed: int = 0,
         quoted: bool = False,
         marks: Sequence[FileMark] = (),
         until: Sequence[int | None] = (),
@@ -74,6 +79,8 @@ class LineFile:
         self._raw = stream or (_standard_input() if path == STANDARD else path.open("rb"))
         self._stream: BinaryIO = self._raw
         self._total = os.fstat(self._raw.fileno()).st_size if path != STANDARD and stream is None else 0
+        self._name = name or "the file"
+        self._empty = EmptyLines(self._name, comments=not quoted)
         self._waiting = b""
         self._ahead: deque[bytes] = deque()
         """Lines to read again, because they turned out not to be part of a row."""
@@ -81,6 +88,8 @@ class LineFile:
         """Whether the next bytes belong to a line that is already too long."""
         try:
             self._stream = _uncompressed(self._raw)
+            unpacked = self._stream is not self._raw and not growing
+            self._compressed = compressed or (self._total if unpacked else 0)
             _refuse_other_files(self._stream)
             self.start, self._hasher = _farthest_mark(self._stream, () if is_stream(path) else marks)
         except InputRefused:
@@ -90,7 +99,11 @@ class LineFile:
         self._until = dict(zip(marks, until, strict=False)).get(self.start)
 
     def next(self, most: int) -> ImportBatch | None:
-        """The next lines; None if there are no more, or none yet."""
+        """The next lines; None if there are no more, or none yet.
+
+        Raises:
+            InputRefused: the file is damaged, or nothing but empty lines or NULs.
+        """
         start, size, lines = self._mark, 0, 0
         hits: list[ParsedHit] = []
         bad: list[BadLine] = []
@@ -98,15 +111,28 @@ class LineFile:
         while self._goes_on(start.position + size, lines, size, most) and (raw := self._row()):
             if not self._continues(raw):
                 lines += 1
+                self._empty.note(raw)
                 item, raw = self._item(start.lines + lines, raw)
                 _sort(item, hits, bad, excluded)
             size += len(raw)
             self._hasher.update(raw)
         self._until = None
+        check_size(self._name, self._compressed, start.position + size)
         if not size:
+            self._refuse_padding_alone()
             return None
         self._mark = FileMark(start.position + size, start.lines + lines, self._hasher.copy().hexdigest())
         return ImportBatch(start, self._mark, hits, bad, excluded, self._raw.tell() if self._total else 0, self._total)
+
+    def _refuse_padding_alone(self) -> None:
+        """Refuse a file that has ended without a line.
+
+        Raises:
+            InputRefused: it has NULs alone.
+        """
+        if self._mark.position and not self._mark.lines and not self._growing:
+            msg = f"{self._name} has nothing but NUL bytes, so no line can be read: was it copied as a whole?"
+            raise InputRefused(msg)
 
     def renewed(self) -> bool:
         """Whether another file has this file's name now, or this file was truncated."""

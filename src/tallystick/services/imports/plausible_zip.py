@@ -21,6 +21,7 @@ from msgspec import Struct, field
 from tallystick.errors import InputRefused
 from tallystick.model.aggregates import BY_NAME, Aggregate, Row, TableSpan, day_number, row_of
 from tallystick.model.period import date_of
+from tallystick.services.imports.bounds import EmptyLines
 from tallystick.services.imports.zips import opened_zip
 
 MOST_FILES = 1_000
@@ -294,6 +295,7 @@ class _FileReader:
 
     def _lines(self) -> Iterator[str]:
         # Buffered, because a member's own readline returns less than a line where its parts end.
+        empty = EmptyLines(self._member.info.filename)
         with self._archive.open(self._member.info) as member, BufferedReader(cast("Any", member)) as stream:
             while raw := stream.readline(LINE_BYTES):
                 self.read += len(raw)
@@ -306,6 +308,7 @@ class _FileReader:
                     self._bad(f"longer than {LINE_BYTES:,} bytes")
                     continue
                 self.line += 1
+                empty.note(raw)
                 text = raw.decode("utf-8", "surrogateescape")
                 yield text.removeprefix("\ufeff") if self.line == 1 else text
 

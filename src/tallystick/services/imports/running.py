@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct, field
 
 from tallystick.services.imports.batches import ImportBatch, ImportSource
+from tallystick.services.imports.bounds import refuse_nothing_but_bad
 from tallystick.services.imports.cutting import cut
 from tallystick.services.imports.journal import ImportJournal, ImportRecord
 from tallystick.services.imports.marks import FileMark, batch_key
@@ -92,10 +93,14 @@ class Report(Struct):
         return self.lines - self.before - self.sent - self.bad - self.excluded.total()
 
     @property
+    def used(self) -> int:
+        """Lines that could be used: hits that were stored or dropped, and lines that a rule left out."""
+        return self.stored + self.dropped + self.excluded.total()
+
+    @property
     def failed(self) -> bool:
         """Whether all lines were bad or refused."""
-        used = self.stored + self.dropped + self.excluded.total()
-        return not used and self.bad + self.refused > 0
+        return not self.used and self.bad + self.refused > 0
 
     def add(self, batch: ImportBatch, result: BatchResult) -> None:
         """Add a batch and its result."""
@@ -160,6 +165,8 @@ class Import:
             self._report.cut += sum(cut(hit.arrival) for hit in batch.hits)
             self._add_to_report(batch, await self._send(batch))
             await self._note(batch.end, None)
+            if self._report.failed:
+                refuse_nothing_but_bad(self._report.bad + self._report.refused)
             self._progress(self._report, batch)
 
     async def _send(self, batch: ImportBatch) -> BatchResult:

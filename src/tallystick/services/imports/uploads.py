@@ -390,9 +390,7 @@ class Uploads:
                 progress=on_batch, on_bad_line=on_bad_line,
             )  # fmt: skip
             await work.run()
-        if upload.report.failed and not upload.skipped:
-            msg = "no line of the file could be used"
-            raise InputRefused(msg)
+        _refuse_useless(upload)
 
     def _stored(self, upload: Upload, mark: FileMark) -> None:
         """Everything before the mark is stored, and is in the report. Blocks."""
@@ -431,11 +429,33 @@ class Uploads:
         await asyncio.to_thread(self._folder.remove_file, upload)
 
     async def _annotate(self, upload: Upload, site: Site) -> None:
-        program = PROGRAMS.get(upload.kind.value)
-        kind = f"an export of {program}" if program else FILE_KINDS.get(upload.kind.value, "a log")
-        if text := annotation_of(upload.report, kind):
+        if text := annotation_of(upload.report, _kind_of(upload.kind)):
             here = AnnotatedSite(site.id, site.user_defaults.timezone)
             await self._ledger.write(annotate, [here], "import", text, self._ledger.clock())
+
+
+def _refuse_useless(upload: Upload) -> None:
+    """Let an import fail that has read its file and found nothing to import.
+
+    Raises:
+        InputRefused: says what was expected.
+    """
+    if upload.skipped or upload.report.used:
+        return
+    if upload.report.failed:
+        msg = "no line of the file could be used"
+    elif upload.report.before:
+        return
+    elif upload.kind is UploadKind.LOG:
+        msg = f"the file has no hit: lines of a log in the format {upload.options.format} were expected"
+    else:
+        msg = f"the file has no hit: {_kind_of(upload.kind)} was expected"
+    raise InputRefused(msg)
+
+
+def _kind_of(kind: UploadKind) -> str:
+    program = PROGRAMS.get(kind.value)
+    return f"an export of {program}" if program else FILE_KINDS.get(kind.value, "a log")
 
 
 def no_room() -> InputRefused:

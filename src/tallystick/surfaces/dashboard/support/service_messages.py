@@ -146,6 +146,12 @@ PATTERNS = (
     N_("the file is not a ZIP"),
     N_("no row of the file can be used"),
     N_("no line of the file could be used"),
+    N_("the file has no hit: lines of a log in the format %(format)s were expected"),
+    N_("the file has no hit: %(kind)s was expected"),
+    N_("%(name)s has nothing but NUL bytes, so no line can be read: was it copied as a whole?"),
+    N_("%(name)s has more than %(most)s empty lines in a row: it is damaged, or no export and no log"),
+    N_("none of the first %(number)s lines can be used: is the file of the chosen format?"),
+    N_("%(name)s becomes more than %(factor)s times its size when it is uncompressed: it is no export"),
     N_(
         "the site has imported days of the same tables before, with import %(imports)s: replace (--replace) or remove"
         " that first"
@@ -188,6 +194,8 @@ PATTERNS = (
 KINDS = (
     *(N_("goal"), N_("funnel"), N_("segment"), N_("saved view"), N_("shared link")),
     *(N_("goals"), N_("funnels"), N_("segments"), N_("saved views"), N_("shared links"), N_("annotations")),
+    *(N_("a CSV file of hits"), N_("a ZIP file of statistics"), N_("a Parquet file of hits")),
+    *(N_("an export of Umami"), N_("an export of Google Analytics")),
     *(N_("segments of yours"), N_("saved views of yours"), N_("annotations of yours")),
 )
 """Values of the placeholder ``kind``, which are translated themselves."""
