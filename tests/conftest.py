@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import nullcontext
 from functools import cache, partial
 from inspect import iscoroutinefunction
@@ -16,6 +16,7 @@ from jinja2 import Environment
 
 from support.analytics import Analytics, AnalyticsServer, analytics_in_process, analytics_server
 from support.blocking import blocking_calls_refused
+from support.generated import build_when_they_run, built
 from support.postgres import Postgres
 from support.prepared import copy_migrated_ledger
 from support.server import RunningServer, running_server
@@ -34,15 +35,26 @@ settings.load_profile("without-deadline")
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the process that shares out knows what all have run
         config.pluginmanager.register(Whole())
+    build_when_they_run()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     name_of_its_own(item)
 
 
-def pytest_collection_finish() -> None:
-    """What was collected stays to the end: looking for garbage in it, again and again, takes as long as many tests."""
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays to the end: looking for garbage in it, again and again, takes as long as many tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    built(item)
 
 
 @pytest.fixture(autouse=True)

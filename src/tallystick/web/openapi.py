@@ -10,6 +10,9 @@ import yaml
 
 from tallystick import __version__
 
+# Ten times as fast; PyYAML has it wherever it was built with libyaml.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 _INTRODUCTION = {
     "openapi": "3.1.0",
     "info": {
@@ -37,7 +40,7 @@ class Description:
         """The merged document; read and parsed at the first access."""
         merged: dict[str, Any] = {**_INTRODUCTION, "tags": [], "paths": {}, "components": {}}
         for file in self._files:
-            surface = yaml.safe_load(file.read_text("utf-8"))
+            surface = parsed(file.read_text("utf-8"))
             merged["tags"] += surface["tags"]
             _add(merged["paths"], surface["paths"])
             for kind, named in surface["components"].items():
@@ -48,6 +51,12 @@ class Description:
     def json(self) -> bytes:
         """The document as JSON."""
         return msgspec.json.encode(self.document)
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """A description's YAML as Python values."""
+    document: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506  # either is safe
+    return document
 
 
 def _add(merged: dict[str, Any], named: dict[str, Any]) -> None:

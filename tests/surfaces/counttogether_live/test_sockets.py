@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 import pytest
-import yaml
 from jsonschema_rs import validator_for
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from support.live_server import LiveServer, Person, frame
 from tallystick.surfaces import counttogether
+from tallystick.web.openapi import parsed
 
-DESCRIBED = yaml.safe_load((files(counttogether) / "asyncapi.yaml").read_text("utf-8"))
+DESCRIBED = parsed((files(counttogether) / "asyncapi.yaml").read_text("utf-8"))
 
 
 def validate(told: dict[str, Any], message: str) -> None:

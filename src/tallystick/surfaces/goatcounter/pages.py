@@ -7,12 +7,12 @@ from functools import cache
 from importlib.resources import files
 
 import msgspec
-import yaml
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from tallystick import __version__
 from tallystick.services.services import Services
+from tallystick.web.openapi import parsed
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _FOR_ANY_PAGE = {"access-control-allow-origin": "*", "cache-control": "no-cache"}
@@ -52,6 +52,6 @@ async def robots(_services: Services, _request: Request) -> Response:
 @cache
 def _description() -> bytes:
     text = files("tallystick.surfaces.goatcounter").joinpath("openapi.yaml").read_text("utf-8")
-    document = {name: part for name, part in yaml.safe_load(text).items() if not name.startswith("x-")}
+    document = {name: part for name, part in parsed(text).items() if not name.startswith("x-")}
     document["info"]["version"] = __version__
     return msgspec.json.encode(document)
