@@ -265,7 +265,7 @@ def test_one_of_several_websites_is_chosen(run: CommandLine) -> None:
         ("a,b\n1,2\n", "the first line must name the columns of Umami's hits, at least created_at and url_path"),
         ("url_path,website_id\n/,w1\n", "the file has no column created_at, only url_path, website_id"),
         (SESSIONS_V3, "no file has the columns of Umami's hits"),
-        ("\x00" * 5, "no file has the columns of Umami's hits"),
+        ("\x00" * 5, "the file has nothing but NUL bytes, so no line can be read"),
         ("PK\x03\x04 torn", "the file is a ZIP"),
     ],
 )

@@ -121,7 +121,7 @@ def test_a_few_bytes_of_empty_lines_are_not_much_work(
 
 def test_a_file_of_nothing_but_bad_lines_ends_early(imported: ImportsFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "MOST_BAD", 6_000)
-    with pytest.raises(InputRefused, match="lines can be used: is the file of the chosen format"):
+    with pytest.raises(InputRefused, match="lines can be used; the file has another format"):
         imported(b"x\n" * 10_000 + LINE)
     assert imported(LINE + b"x\n" * 6_000).report.bad == 6_000
 

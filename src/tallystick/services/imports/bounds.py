@@ -70,5 +70,5 @@ def refuse_nothing_but_bad(bad: int) -> None:
         InputRefused: there have been too many.
     """
     if bad >= MOST_BAD:
-        msg = f"none of the first {bad:,} lines can be used: is the file of the chosen format?"
+        msg = f"none of the first {bad:,} lines can be used; the file has another format than the chosen one"
         raise InputRefused(msg)

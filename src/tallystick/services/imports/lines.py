@@ -131,7 +131,7 @@ class LineFile:
             InputRefused: it has NULs alone.
         """
         if self._mark.position and not self._mark.lines and not self._growing:
-            msg = f"{self._name} has nothing but NUL bytes, so no line can be read: was it copied as a whole?"
+            msg = f"{self._name} has nothing but NUL bytes, so no line can be read; it may not have been copied as a whole"
             raise InputRefused(msg)
 
     def renewed(self) -> bool:

@@ -148,9 +148,9 @@ PATTERNS = (
     N_("no line of the file could be used"),
     N_("the file has no hit: lines of a log in the format %(format)s were expected"),
     N_("the file has no hit: %(kind)s was expected"),
-    N_("%(name)s has nothing but NUL bytes, so no line can be read: was it copied as a whole?"),
+    N_("%(name)s has nothing but NUL bytes, so no line can be read; it may not have been copied as a whole"),
     N_("%(name)s has more than %(most)s empty lines in a row: it is damaged, or no export and no log"),
-    N_("none of the first %(number)s lines can be used: is the file of the chosen format?"),
+    N_("none of the first %(number)s lines can be used; the file has another format than the chosen one"),
     N_("%(name)s becomes more than %(factor)s times its size when it is uncompressed: it is no export"),
     N_(
         "the site has imported days of the same tables before, with import %(imports)s: replace (--replace) or remove"
