@@ -194,22 +194,31 @@ def test_an_installed_counter_opens_and_counts_while_the_server_is_away(browser:
         page.wait_for_function(ALL_SENT)  # before, the server's page has the value of before
         page.reload()
         shown(page, "1")
+        other = context.new_page()  # the value is counted on, and the page that is kept has not seen it
+        other.goto("/counters")
+        other.get_by_role("button", name="Add 1 to Cups on the way").click()
+        other.wait_for_function(ALL_SENT)
+        shown(page, "2")
+        other.close()
+        other = context.new_page()
+        other.goto("/sites")  # does not follow counters
+        page.close()
+        page = other
         port = first.url.rpartition(":")[2]
         first.kill()
         page.goto(address)
-        shown(page, "1")
-        expect(page.locator("[data-pressed]")).to_have_text(
-            "There is no connection to the server. The value may be old."
-        )
+        shown(page, "2")
+        expect(page.locator("[data-as-of]")).to_have_text(re.compile(r"^As of \d\d:\d\d, offline\.$"))
         page.get_by_role("button", name="Add 1").click()
         page.get_by_role("button", name="Add 1").click()
-        shown(page, "3")
+        shown(page, "4")
         page.reload()  # what was pressed is kept
-        shown(page, "3")
+        shown(page, "4")
         with running_server(data, "--rate-limit", "off", listen=f"127.0.0.1:{port}"):
             expect(page.locator("[data-pressed]")).to_have_text("All presses are counted.", timeout=30_000)
+            expect(page.locator("[data-as-of]")).to_be_empty(timeout=30_000)
             page.reload()
-            shown(page, "3")
+            shown(page, "4")
             page.get_by_role("button", name="Log out").click()
             page.wait_for_url("**/login**")
             page.wait_for_function("caches.keys().then((kept) => kept.length === 0)")

@@ -131,7 +131,8 @@ class LineFile:
             InputRefused: it has NULs alone.
         """
         if self._mark.position and not self._mark.lines and not self._growing:
-            msg = f"{self._name} has nothing but NUL bytes, so no line can be read; it may not have been copied as a whole"
+            name = self._name
+            msg = f"{name} has nothing but NUL bytes, so no line can be read; it may not have been copied as a whole"
             raise InputRefused(msg)
 
     def renewed(self) -> bool:

@@ -5,7 +5,11 @@
   const main = document.querySelector("[data-counters]");
   const said = document.querySelector("[data-pressed]");
   const forms = document.querySelectorAll("form[data-press]");
+  const asOf = document.querySelector("[data-as-of]");
   const QUEUE = `tallystick-presses-${main.dataset.person}`;
+  // What was seen last is kept beside the pages, so that it ends with them at logout.
+  const SEEN = `/counters/seen/${main.dataset.person}`;
+  const STILL_MS = 60_000;
   const AGAIN_MS = 5_000;
   // The server knows ids for a day: what was tried before that may have been counted, and nobody can tell.
   const TRIED_MS = 20 * 3_600_000;
@@ -13,7 +17,9 @@
   const numbers = new Intl.NumberFormat(lang);
   const formatted = (number) => numbers.format(number).replace(/[.,]/g, chosen.group ?? "$&");
   const counters = new Map();
+  const seen = new Map(); // by counter: value, version, and when the server said so last
   let kept = [];
+  let live = false; // whether the server tells of each change
   let sending; // a promise while presses are sent
   let stuck = false; // whether what is left has to wait
   let timer;
@@ -70,6 +76,42 @@
     show(name);
   };
 
+  const keep = async () => {
+    await restored;
+    const cache = await window.caches?.open("tallystick-counters");
+    await cache?.put(SEEN, new Response(JSON.stringify(Object.fromEntries(seen))));
+  };
+  const note = (name, value, version) => {
+    if (!(seen.get(name)?.version > version)) seen.set(name, { value: `${value}`, version, at: Date.now() });
+  };
+  const touch = () => {
+    for (const item of seen.values()) item.at = Date.now();
+    keep().catch(() => {});
+  };
+  const restored = (async () => {
+    const answer = await window.caches?.match(SEEN);
+    for (const [name, item] of Object.entries((await answer?.json()) ?? {})) {
+      if (seen.has(name)) continue;
+      seen.set(name, item);
+      // This page may be older.
+      if (item.version > counters.get(name)?.version) take(name, item.value, item.version);
+    }
+  })().catch(() => {});
+  const time = (at) => {
+    const day = new Date(at).toDateString() === new Date().toDateString() ? undefined : "medium";
+    return new Intl.DateTimeFormat(lang, { dateStyle: day, timeStyle: "short", hourCycle: asOf.dataset.clock }).format(at);
+  };
+  const lost = async () => {
+    if (live) touch();
+    live = false;
+    await restored;
+    if (!asOf || stream?.readyState === 1) return;
+    const items = [...counters.keys()].map((name) => [name, seen.get(name)]);
+    for (const [name, item] of items) if (item) take(name, item.value, item.version);
+    const known = items.every(([, item]) => item);
+    asOf.textContent = known ? asOf.dataset.asOf.replace("#", time(Math.min(...items.map(([, { at }]) => at)))) : asOf.dataset.old;
+  };
+
   const send = async (item) => {
     const fields = { ...item, token: document.querySelector("input[name=token]").value };
     return fetch(`/counters/${item.counter}`, {
@@ -104,7 +146,11 @@
     }
     if (answer.status >= 500 || answer.status === 429 || answer.status === 408) return false;
     drop(item.id);
-    if (answer.ok) take(item.counter, told.value, told.version);
+    if (answer.ok) {
+      note(item.counter, told.value, told.version);
+      keep().catch(() => {});
+      take(item.counter, told.value, told.version);
+    }
     else say(`${said.dataset.refused} ${told.error ?? answer.status}`);
     const later = counters.get(item.counter)?.later;
     if (later) take(item.counter, later.value, later.version);
@@ -161,23 +207,29 @@
     stream = new EventSource(main.dataset.counters);
     stream.addEventListener("counters", ({ data }) => {
       for (const { counter, value, version, gone } of JSON.parse(data)) {
+        if (gone) seen.delete(counter);
+        else note(counter, value, version);
         if (!gone) take(counter, value, version);
         else if (main.dataset.gone && counters.has(counter)) say(main.dataset.gone);
       }
+      live = true;
+      touch();
+      if (asOf) asOf.textContent = "";
       if (read().length) start();
     });
     stream.addEventListener("ended", () => stream.close());
-    stream.addEventListener("open", () => said?.textContent === said?.dataset.offline && say(""));
-    stream.addEventListener("error", () => read().length || say(said?.dataset.offline));
+    stream.addEventListener("error", lost);
   };
   const close = () => {
     stream?.close();
     stream = undefined;
+    live = false;
   };
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : follow()));
   addEventListener("pagehide", close);
   addEventListener("pageshow", follow);
   if (counters.size) follow();
+  setInterval(() => live && touch(), STILL_MS);
   if ("serviceWorker" in navigator) {
     const WORKER = "/counters/worker.js";
     const policy = window.trustedTypes?.createPolicy("tallystick", { createScriptURL: () => WORKER });
