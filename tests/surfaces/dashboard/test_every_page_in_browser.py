@@ -32,6 +32,7 @@ WIDEST = 1600
 HEIGHT = 900
 PATIENCE_MS = 60_000
 LONG = "W" * 100
+RULE = "/blog/k*"
 LINK_PASSWORD = "open sesame, please"
 
 SITE = "/sites/demo.example"
@@ -65,7 +66,9 @@ PAGES = {
     "docs-topic": "/docs/operation",
     "paths": f"{SITE}/paths",
     "paths-merge": f"{SITE}/paths/merge?path=1&path=2&into=/{LONG}",
+    "paths-rename": f"{SITE}/paths/rename?path=1&name=/{LONG}",
     "paths-rules": f"{SITE}/paths/rules?rule=/blog/*",
+    "paths-rules-apply": f"{SITE}/paths/rules/apply?rule={RULE}",
     "paths-delete": f"{SITE}/paths/delete?path=1&path=2",
     "sites": "/sites",
     "settings": f"{SITE}/settings",
@@ -108,13 +111,15 @@ def browser(chromium: str, demo: Demo) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def person(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
-    """Whose sites the demo's are. There is an empty one, too."""
+    """Whose sites the demo's are. There is an empty one, too, and a rule for paths."""
     with browser.new_context(base_url=demo.url) as context:
         context.add_cookies([{"name": "tallystick-login", "value": demo.login, "url": demo.url}])
         page = context.new_page()
         page.goto("/sites")
         page.get_by_label("Address of its statistics").fill("empty.example")
         page.get_by_role("button", name="Add the site").click()
+        page.goto(f"{SITE}/paths/rules?rule={RULE}")
+        page.get_by_role("button", name="Count these under one path from now on").click()
         page.goto("/hit/demo.example/visits")
         page.close()
         yield context

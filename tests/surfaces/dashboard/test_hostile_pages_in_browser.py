@@ -1,6 +1,7 @@
 """The nastiest strings through every way in: on no page do they run, break out or reach another origin."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -10,7 +11,11 @@ from playwright.sync_api import Browser, Page
 from support.analytics import FIREFOX, HOST, AnalyticsServer, analytics_server
 from support.asking import ask
 from support.browsing import opened_browser
+from tallystick.ledger import open_database
+from tallystick.ledger.ledger import milliseconds
+from tallystick.services.accounts.logins import begin_login, new_secret, secret_digest
 from tallystick.surfaces.dashboard.analytics.lists import LISTS
+from tallystick.surfaces.dashboard.support.cookies import LOGIN
 
 pytestmark = pytest.mark.browser
 
@@ -87,6 +92,15 @@ def encoded(body: object) -> bytes:
 
 
 @pytest.fixture(scope="module")
+def login(site: AnalyticsServer) -> str:
+    """What proves in a browser that it is the owner's."""
+    secret, ledger = new_secret(), open_database(None, site.server.data)
+    with closing(ledger.session(writes=True)) as session, session.transaction():
+        begin_login(session, site.prepared.account.id, secret_digest(secret), milliseconds())
+    return secret
+
+
+@pytest.fixture(scope="module")
 def browser(chromium: str, site: AnalyticsServer) -> Iterator[Browser]:
     assert site  # the server starts before Playwright's event loop
     with opened_browser(chromium) as opened:
@@ -145,6 +159,20 @@ def test_no_filter_breaks_out_of_its_place(page: Page, site: AnalyticsServer, te
         check(page)
     page.goto(f"/sites/{site.site.id}/page?period=today&page=/{quote(text)}")
     check(page)
+
+
+def test_no_text_breaks_out_of_pages_of_settings(page: Page, site: AnalyticsServer, login: str) -> None:
+    page.context.add_cookies([{"name": LOGIN, "value": login, "url": site.url}])
+    chosen = f"path=1&path=2&into=/{quote(NASTY[0])}&name=/{quote(NASTY[1])}&rule=/{quote(NASTY[2])}*"
+    for path in (
+        *("settings/goals", "settings/goals/1", "settings/funnels", "settings/funnels/1", "segments", "notes"),
+        *("paths", f"paths/merge?{chosen}", f"paths/rename?path=1&{chosen[14:]}", f"paths/rules?{chosen}"),
+        *(f"left-out/rules?kind=path&{chosen}", f"views?page={quote(NASTY[1])}"),
+    ):
+        answer = page.goto(f"/sites/{site.site.id}/{path}")
+        assert answer is not None
+        assert answer.status in {200, 422}, path  # 422: what is chosen fits no change
+        check(page)
 
 
 def check(page: Page) -> None:

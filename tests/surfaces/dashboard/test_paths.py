@@ -124,6 +124,9 @@ async def test_paths_are_merged_into_one_of_them_another_or_a_new_one(everybody:
     assert "/together gets the hits of the others: 2 hits." in preview
     assert "Together they are 5 hits and 1 hit of bots." in preview
     await send(everybody, "/merge", path=[third, fourth], into="/together")
+    again = (await send(everybody, "/merge", 422, path=[third, fourth], into="/together")).text
+    assert "Some chosen paths are not there any more: they were merged or deleted before;" in again
+    assert "Paths that contain" in again, "the list, to choose again"
     await do_jobs(everybody)
     assert await listed(everybody) == [("/together", 5, 1), ("sign-up", 1, 0)]
 
@@ -143,7 +146,7 @@ async def test_paths_are_deleted_with_their_hits_after_a_preview(everybody: Worl
     assert (await ask(everybody, "/delete.json", path=a)).json()["hits_of_bots"] == 1
     assert "Choose at least one path." in (await ask(everybody, "/delete", 422)).text
     assert "not there any more" in (await ask(everybody, "/delete", 422, path=999_999)).text
-    assert "has no path 999999" in (await send(everybody, "/delete", 422, path=[a, 999_999])).text
+    assert "Some chosen paths are not there any more" in (await send(everybody, "/delete", 422, path=[a, 999_999])).text
     assert "Choose at least one path." in (await send(everybody, "/delete", 422)).text
     await send(everybody, "/delete", path=a)
     await do_jobs(everybody)
@@ -205,7 +208,8 @@ async def test_a_rule_is_applied_to_what_was_counted_after_a_preview(everybody: 
     shown = (await ask(everybody, "/rules/apply", rule="/orders/*")).text
     assert "3 stored paths become this one, with 4 hits and 1 hit of bots." in shown
     await ask(everybody, "/rules/apply", 404, rule="/other/*")
-    await send(everybody, "/rules/apply", 404, rule="/other/*")
+    gone = (await send(everybody, "/rules/apply", 422, rule="/other/*")).text
+    assert "The site does not have this rule any more, so nothing was merged." in gone
     await send(everybody, "/rules/apply", rule="/orders/*")
     assert "1 change is being carried out" in (await ask(everybody, "/rules")).text
     await hit(everybody, "/orders/2")

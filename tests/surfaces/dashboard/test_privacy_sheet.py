@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.rights import World, world
+from tallystick.model.account import UserSettings
 from tallystick.model.site import COLLECT, Collect, SiteSettings
 from tallystick.services.accounts.sites import SiteChanges, update_site
 from tallystick.services.operating.backups import BackupNote, note_backup
@@ -34,6 +35,17 @@ async def sheet(everybody: World, **settings: Any) -> tuple[Any, str]:
     assert (data.status, page.status) == (200, 200)
     text = re.sub(r"<[^>]+>", "", page.text.partition("<main")[2].partition("</main>")[0])
     return data.json(), " ".join(text.split())
+
+
+async def test_times_on_it_are_in_the_zone_of_the_site(everybody: World) -> None:
+    assert (await sheet(everybody))[0]["timezone"] == "UTC"
+    changes = SiteChanges(user_defaults=UserSettings(timezone="NP.Asia/Kathmandu"))
+    ledger, clock = everybody.analytics.services.ledger, everybody.analytics.clock
+    await ledger.write(update_site, everybody.sites["own"].id, changes, clock())
+    facts, text = await sheet(everybody)
+    assert facts["timezone"] == "Asia/Kathmandu"
+    assert "+0545. Tallystick" in text
+    assert "Times on this sheet are in the site\u2019s time zone, Asia/Kathmandu." in text
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,11 @@ def check_header(cells: list[str]) -> None:
             return
         msg = f"wrong version of CSV database: {match[1]} (expected: {VERSION})"
         raise InputRefused(msg)
-    msg = f"the first line is not the header of GoatCounter's CSV: it starts with {first[:50]!r}, not {COLUMNS[0]!r}"
+    msg = (
+        f"the first line is not the header of GoatCounter's CSV: it starts with {first[:50]!r}, not {COLUMNS[0]!r};"
+        " if the file is something else, choose that in the form, or see tallystick import --help: Parquet, JSON in a"
+        " ZIP, an access log, or an export of Plausible, Umami or Google Analytics"
+    )
     raise InputRefused(msg)
 
 

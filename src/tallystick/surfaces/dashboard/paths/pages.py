@@ -51,7 +51,12 @@ KINDS: Mapping[PathKind, str] = {
 
 _NONE_CHOSEN: Problems = {"": [N_("choose at least one path")]}
 _ONE_AT_A_TIME: Problems = {"": [N_("choose one path to rename; merging makes one path of several")]}
-_GONE: Problems = {"": [N_("the chosen paths are not there any more, so nothing was changed")]}
+_GONE: Problems = {
+    "": [N_("the chosen paths are not there any more: they were merged or deleted before; nothing was changed now")]
+}
+_SOME_GONE: Problems = {
+    "": [N_("some chosen paths are not there any more: they were merged or deleted before; nothing was changed now")]
+}
 
 
 class Merging(Struct, frozen=True):
@@ -135,7 +140,8 @@ class PathPages:
     ) -> Response:
         found = await self._found(viewer, chosen)
         if len(found) != 1:
-            return await self._show_list(request, viewer, _ONE_AT_A_TIME if len(chosen) > 1 else _missing(chosen))
+            lacking = _lacking(chosen, found, problems)
+            return await self._show_list(request, viewer, _ONE_AT_A_TIME if len(chosen) > 1 else lacking)
         (path,), name, taken = found, "", None
         if text is not None:
             try:
@@ -176,8 +182,8 @@ class PathPages:
         problems: Problems = NO_PROBLEMS,
     ) -> Response:
         found, merging = await self._found(viewer, chosen), None
-        if not found:
-            return await self._show_list(request, viewer, _missing(chosen))
+        if lacking := _lacking(chosen, found, problems):
+            return await self._show_list(request, viewer, lacking)
         try:
             require_one_kind(path.event for path in found)
             if text is not None:
@@ -216,8 +222,8 @@ class PathPages:
         self, request: PageRequest, viewer: Viewer, chosen: Sequence[int], problems: Problems = NO_PROBLEMS
     ) -> Response:
         found = await self._found(viewer, chosen)
-        if not found:
-            return await self._show_list(request, viewer, _missing(chosen))
+        if lacking := _lacking(chosen, found, problems):
+            return await self._show_list(request, viewer, lacking)
         if wants_json(request):
             return json_with(_plain_sum(found), problems)
         return await self._show(request, viewer, "paths/delete.html", {"found": found}, problems)
@@ -254,8 +260,15 @@ def _chosen(request: PageRequest) -> list[int]:
     return list(dict.fromkeys(number for number in numbers if number))
 
 
-def _missing(chosen: Sequence[int]) -> Problems:
-    return _GONE if chosen else _NONE_CHOSEN
+def _lacking(chosen: Sequence[int], found: Sequence[StoredPath], problems: Problems) -> Problems:
+    """Why the list is shown in place of the chosen paths; empty where enough of them are there.
+
+    Args:
+        problems: of a change that was refused, such as one that was sent twice: it needs all of them.
+    """
+    if not found:
+        return _GONE if chosen else _NONE_CHOSEN
+    return _SOME_GONE if problems and len(found) < len(set(chosen[:PATHS_AT_ONCE])) else NO_PROBLEMS
 
 
 def _list_fields(request: PageRequest) -> dict[str, str]:

@@ -11,6 +11,7 @@ from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.paths.data import json_with, plain_gathering
 from tallystick.surfaces.dashboard.support.data import wants_json
 from tallystick.surfaces.dashboard.support.forms import number_in
+from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -18,6 +19,7 @@ from tallystick.surfaces.dashboard.support.services import PageServices
 EXAMPLES_SHOWN = 10
 EXAMPLES_TO_CONFIRM = 100
 _DIGITS_OF_PLACE = 3
+_NO_RULE: Problems = {"": [N_("the site does not have this rule any more, so nothing was merged")]}
 
 
 class PathRulePages:
@@ -92,7 +94,7 @@ class PathRulePages:
         viewer, rule = await self._people.changer(request), request.form.text("rule")
         rules = viewer.site.settings.path_rules
         if rule not in rules:
-            raise HTTPException(404)
+            return await self._show(request, viewer, "", problems=_NO_RULE)
         try:
             await gather_counted(self._ledger, viewer.site.id, rules, rule, request.now, request.account)
         except InputRefused as error:

@@ -1,6 +1,8 @@
 """A sheet of what this server does with the visits of one site: ``/sites/{site}/privacy``."""
 
+import asyncio
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -14,6 +16,7 @@ from tallystick.services.ingest.ingest import Ingest
 from tallystick.services.ingest.salts import SPAN_MS
 from tallystick.services.operating.backups import BackupNote
 from tallystick.services.operating.state import Operating
+from tallystick.services.zones import chosen_zone
 from tallystick.surfaces.dashboard.sites.collecting import COLLECTED
 from tallystick.surfaces.dashboard.sites.places import SitePlaces
 from tallystick.surfaces.dashboard.support.data import as_json
@@ -60,6 +63,7 @@ class PrivacyFacts(Struct, frozen=True, kw_only=True):
 
     Attributes:
         at: when this was true, Unix ms.
+        timezone: of the site, which times on the sheet have.
         stored: by the name of the flag, and ``props``.
         time: how exactly the time of a hit is stored.
         regions: countries whose regions are stored; empty for all, None for none.
@@ -78,6 +82,7 @@ class PrivacyFacts(Struct, frozen=True, kw_only=True):
     site: str
     website: str
     at: int
+    timezone: str
     version: str
     stored: Mapping[str, bool]
     time: Literal["second", "hour"]
@@ -111,8 +116,10 @@ class PrivacyPages:
     async def page(self, request: PageRequest) -> Response:
         """The sheet, to print and to quote."""
         site = await self._places.site(request)
-        facts = await self._facts(request, site)
+        zone = await _zone(site)
+        facts = await self._facts(request, site, zone)
         values = {
+            "zone": zone,
             "site": site,
             "name": site.name,
             "facts": facts,
@@ -124,20 +131,29 @@ class PrivacyPages:
 
     async def data(self, request: PageRequest) -> Response:
         """The same as JSON."""
-        return as_json(await self._facts(request, await self._places.site(request)))
+        site = await self._places.site(request)
+        return as_json(await self._facts(request, site, await _zone(site)))
 
-    async def _facts(self, request: PageRequest, site: Site) -> PrivacyFacts:
+    async def _facts(self, request: PageRequest, site: Site, zone: tzinfo) -> PrivacyFacts:
         links = await self._services.ledger.read(shared_links_of, site.id)
         return facts_of(
             site,
             now=request.now,
+            zone=zone,
             shared_links=sum(not link.has_expired(request.now) for link in links),
             backup=await self._operating.backup(),
             has_database=self._ingest.has_place_database,
         )
 
 
-def facts_of(site: Site, *, now: int, shared_links: int, backup: BackupNote | None, has_database: bool) -> PrivacyFacts:
+async def _zone(site: Site) -> tzinfo:
+    """The time zone of a site; UTC for one that does not exist any more."""
+    return await asyncio.to_thread(chosen_zone, site.user_defaults.timezone) or UTC
+
+
+def facts_of(  # noqa: PLR0913  # what is not in the site's settings
+    site: Site, *, now: int, zone: tzinfo, shared_links: int, backup: BackupNote | None, has_database: bool
+) -> PrivacyFacts:
     """The facts of a site.
 
     Args:
@@ -152,6 +168,7 @@ def facts_of(site: Site, *, now: int, shared_links: int, backup: BackupNote | No
         site=site.name,
         website=site.domain or site.link_domain,
         at=now,
+        timezone=str(zone),
         version=__version__,
         stored=stored | {"session": numbered, "props": settings.collect_props},
         time="second" if single else "hour",

@@ -143,6 +143,11 @@ PATTERNS = (
     # Imports.
     N_("the disk of the server has no room for this file"),
     N_("%(number)s files of this site are waiting to be imported"),
+    N_(
+        "the first line is not the header of GoatCounter's CSV: it starts with %(text)s, not %(header)s;"
+        " if the file is something else, choose that in the form, or see tallystick import --help: Parquet, JSON in a"
+        " ZIP, an access log, or an export of Plausible, Umami or Google Analytics"
+    ),
     N_("the file is not a ZIP"),
     N_("no row of the file can be used"),
     N_("no line of the file could be used"),
