@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from tallystick.errors import DatabaseAway, InvalidSetting, StoreAway, StoreFailed, TallystickError
+from tallystick.ledger.history import HistoryChanges
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key
 
@@ -86,6 +87,9 @@ class Session(Protocol):
         Raises:
             CreationRaced: another server created one of the counters since ``load``.
         """
+
+    def keep_history(self, history: HistoryChanges) -> None:
+        """Store what a batch changes in the history of counters that ``load`` has locked and ``save`` stored."""
 
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """Read counters without locking them."""

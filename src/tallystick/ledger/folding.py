@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tallystick.errors import StoreFailed
 from tallystick.ledger.database import CreationRaced, Database, Session, Totals
+from tallystick.ledger.history import history_of
 from tallystick.model.counter import (
     LIMITED,
     Add,
@@ -131,7 +132,8 @@ def _fold_places(
 ) -> Folded:
     changed: dict[Key, Counter | None] = {}
     outcomes = [LIMITED] * len(batch)
-    created = updated = 0
+    created: list[Key] = []
+    updated = 0
     for key, own in places.items():
         counter, at = loaded.get(key), 0
         while at < len(own):
@@ -143,7 +145,8 @@ def _fold_places(
             if absent or at + 1 == len(own) or (times := _times(batch, own, at)) == 1:
                 after, outcome = apply(counter, item.operation, now)
                 outcomes[own[at]] = outcome
-                created += outcome.created
+                if outcome.created:
+                    created.append(key)
                 updates, times = 1, 1
             else:
                 after, several = apply_repeatedly(counter, item.operation, times, now)
@@ -156,7 +159,9 @@ def _fold_places(
                 updated += updates if type(item.operation) in _UPDATES else 0
     if changed:
         session.save(changed, loaded)
-    return Folded(outcomes, changed, created, updated)
+        if history := history_of(changed, loaded, set(created), now):
+            session.keep_history(history)
+    return Folded(outcomes, changed, len(created), updated)
 
 
 def _times(batch: Sequence[CounterWrite], places: Sequence[int], at: int) -> int:

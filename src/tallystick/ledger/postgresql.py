@@ -26,6 +26,7 @@ from tallystick.errors import (
 )
 from tallystick.ledger.announcing import Announcing
 from tallystick.ledger.database import CreationRaced, Durability, Held
+from tallystick.ledger.history import HistoryChanges
 from tallystick.ledger.migrations import Applied, Migration, all_migrations, migrate
 from tallystick.ledger.queried import QueriedSession, from_row, named_queries
 from tallystick.model.counter import Counter
@@ -308,6 +309,21 @@ class PostgresqlSession(QueriedSession):
         if deleted := [key for key, counter in changed.items() if counter is None and key in loaded]:
             _queries.remove(self.connection, lane=lane, keys=_named(deleted))
 
+    def keep_history(self, history: HistoryChanges) -> None:
+        """Store what a batch changes in the history of its counters, which are all of one lane."""
+        if history.forgotten:
+            lane, keys = lane_of(history.forgotten[0]), _named(history.forgotten)
+            _queries.forget_hours(self.connection, lane=lane, keys=keys)
+            _queries.forget_milestones(self.connection, lane=lane, keys=keys)
+        if history.hours:
+            hours = [{**past.key._asdict(), "hour": past.hour, "base": past.base} for past in history.hours]
+            _queries.keep_hours(self.connection, lane=lane_of(history.hours[0].key), rows=_encode(hours).decode())
+        if history.milestones:
+            rows = [{**passed.key._asdict(), "value": passed.value, "at": passed.at} for passed in history.milestones]
+            _queries.keep_milestones(
+                self.connection, lane=lane_of(history.milestones[0].key), rows=_encode(rows).decode()
+            )
+
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """Read counters without locking them."""
         rows = [{"lane": lane_of(key), **key._asdict()} for key in keys]
@@ -440,6 +456,8 @@ def _to_row(key: Key, counter: Counter, known: bool) -> dict[str, Any]:  # noqa:
         "created": counter.created,
         "expires": counter.expires,
         "version": counter.version,
+        "hour": counter.hour,
+        "base": counter.base,
     }
 
 

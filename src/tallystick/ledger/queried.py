@@ -99,5 +99,5 @@ class QueriedSession:
 
 def from_row(row: tuple[Any, ...]) -> tuple[Key, Counter]:
     """Build a counter from a row of the queries; SQLite has 0 and 1 as booleans."""
-    namespace, key, value, lower, upper, resettable, created, expires, version = row
-    return Key(namespace, key), Counter(value, lower, upper, bool(resettable), created, expires, version)
+    namespace, key, value, lower, upper, resettable, created, expires, version, hour, base = row
+    return Key(namespace, key), Counter(value, lower, upper, bool(resettable), created, expires, version, hour, base)

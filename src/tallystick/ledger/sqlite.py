@@ -19,6 +19,7 @@ from tallystick.errors import (
     StoreUnavailable,
 )
 from tallystick.ledger.database import Durability
+from tallystick.ledger.history import HistoryChanges
 from tallystick.ledger.migrations import Applied, Migration, all_migrations, migrate
 from tallystick.ledger.queried import QueriedSession, from_row, named_queries
 from tallystick.model.counter import Counter
@@ -61,7 +62,7 @@ _STORAGE_ERRORS = (
 )
 
 _encode = msgspec.json.Encoder().encode
-_decode_rows = msgspec.json.Decoder(list[tuple[str, str, int, int, int, int, int, int, int]]).decode
+_decode_rows = msgspec.json.Decoder(list[tuple[str, str, int, int, int, int, int, int, int, int, int]]).decode
 _queries = named_queries("sqlite", "apsw")
 
 
@@ -272,6 +273,19 @@ class SqliteSession(QueriedSession):
             _queries.remove(self.connection, keys=_json(deleted))
         if self._keeps_rows:
             self._rows.update(changed)
+
+    def keep_history(self, history: HistoryChanges) -> None:
+        """Store what a batch changes in the history of its counters."""
+        if history.forgotten:
+            keys = _json([(lane_of(key), *key) for key in history.forgotten])
+            _queries.forget_hours(self.connection, keys=keys)
+            _queries.forget_milestones(self.connection, keys=keys)
+        if history.hours:
+            hours = [(lane_of(past.key), *past.key, past.hour, past.base) for past in history.hours]
+            _queries.keep_hours(self.connection, rows=_json(hours))
+        if history.milestones:
+            milestones = [(lane_of(passed.key), *passed.key, passed.value, passed.at) for passed in history.milestones]
+            _queries.keep_milestones(self.connection, rows=_json(milestones))
 
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """Read counters without locking them."""

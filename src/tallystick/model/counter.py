@@ -25,6 +25,8 @@ FOREVER = 253_402_300_799_000
 NEVER = FOREVER
 """A lifetime that ends at ``FOREVER``, whenever it begins."""
 
+HOUR_MS = 3_600_000
+
 
 class Counter(Struct, frozen=True, gc=False):
     """A number with an identity, bounds and a version.
@@ -37,6 +39,9 @@ class Counter(Struct, frozen=True, gc=False):
         created: Unix milliseconds.
         expires: Unix milliseconds; from then on the counter does not exist.
         version: rises by one with every change, from 1.
+        hour: the hour of UTC of the last change, in hours since 1970; never less than before. 0: unknown, because the
+            counter was last changed before hours were recorded.
+        base: the value at the start of that hour, or with which the counter was created in it.
     """
 
     value: int
@@ -46,6 +51,8 @@ class Counter(Struct, frozen=True, gc=False):
     created: int
     expires: int
     version: int
+    hour: int = 0
+    base: int = 0
 
 
 class Add(Struct, frozen=True, gc=False):
@@ -181,7 +188,9 @@ def apply_repeatedly(
         lives = counter.expires > now and expires > now
         if lives and counter.lower <= amount <= counter.upper and INT64_MIN <= value <= INT64_MAX:
             values = [old + amount * number for number in range(times + 1)]
-            after = replace(counter, value=value, expires=expires, version=counter.version + times)
+            hour, base = _hour_of_change(counter, now)
+            version = counter.version + times
+            after = replace(counter, value=value, expires=expires, version=version, hour=hour, base=base)
             return after, [Outcome(new, before, None, False) for before, new in pairwise(values)]  # noqa: FBT003
     outcomes = []
     for _ in range(times):
@@ -205,6 +214,7 @@ def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | N
     value = old + amount
     if not INT64_MIN <= value <= INT64_MAX:
         return counter, Outcome(old, old, RefusalReason.OUT_OF_RANGE)
+    hour, base = _hour_of_change(before, now)
     after = Counter(
         value,
         before.lower,
@@ -213,6 +223,8 @@ def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | N
         now if created else before.created,
         _prolonged(before, now, operation.lifetime),
         before.version + 1,
+        hour,
+        base,
     )
     return after, Outcome(value, None if created else old, None, created)
 
@@ -225,7 +237,8 @@ def _set(counter: Counter | None, live: Counter | None, operation: Set, now: int
     if not INT64_MIN <= operation.value <= INT64_MAX:
         return live, Outcome(live.value, live.value, RefusalReason.OUT_OF_RANGE)
     expires = _prolonged(live, now, operation.lifetime)
-    after = replace(live, value=operation.value, expires=expires, version=live.version + 1)
+    hour, base = _hour_of_change(live, now)
+    after = replace(live, value=operation.value, expires=expires, version=live.version + 1, hour=hour, base=base)
     return after, Outcome(after.value, live.value)
 
 
@@ -237,7 +250,17 @@ def _create(
     if not _in_range(operation.value, operation.lower, operation.upper):
         return counter, Outcome(None, None, RefusalReason.OUT_OF_RANGE)
     expires = FOREVER if operation.lifetime == NEVER else now + operation.lifetime
-    after = Counter(operation.value, operation.lower, operation.upper, operation.resettable, now, expires, version=1)
+    after = Counter(
+        value=operation.value,
+        lower=operation.lower,
+        upper=operation.upper,
+        resettable=operation.resettable,
+        created=now,
+        expires=expires,
+        version=1,
+        hour=now // HOUR_MS,
+        base=operation.value,
+    )
     return after, Outcome(after.value, None, None, created=True)
 
 
@@ -258,7 +281,8 @@ def _put(counter: Counter | None, operation: Put, now: int) -> tuple[Counter | N
         return counter, Outcome(present, present, RefusalReason.OUT_OF_RANGE)
     # Versions only rise: a reader that has seen one must never take an older state for newer.
     version = imported.version if live is None else max(imported.version, live.version + 1)
-    after = replace(imported, version=version)
+    hour, base = (now // HOUR_MS, imported.value) if live is None else _hour_of_change(live, now)
+    after = replace(imported, version=version, hour=hour, base=base)
     return after, Outcome(after.value, live.value if live else None, None, created=live is None)
 
 
@@ -287,6 +311,13 @@ def _prolonged(counter: Counter, now: int, lifetime: int) -> int:
     # Never earlier than before: a machine that starts with its clock in the past must not make counters
     # expire the moment the clock is put right. Where counters expire again, those of FOREVER get a lifetime.
     return expires if counter.expires < expires or counter.expires == FOREVER else counter.expires
+
+
+def _hour_of_change(before: Counter, now: int) -> tuple[int, int]:
+    """``hour`` and ``base`` of a counter that changes now."""
+    hour = now // HOUR_MS
+    # A clock that was put back: the hours of a counter stand in the order of its changes.
+    return (before.hour, before.base) if before.hour >= hour else (hour, before.value)
 
 
 def _in_range(value: int, lower: int, upper: int) -> bool:

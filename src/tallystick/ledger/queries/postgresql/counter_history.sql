@@ -1,0 +1,24 @@
+-- name: keep_hours(lane, rows)!
+-- Store the past hours of the counters of one lane's batch.
+INSERT INTO counter_hour (lane, namespace, key, hour, base)
+SELECT :lane, namespace, key, hour, base
+FROM json_to_recordset(:rows::json) AS row (namespace text, key text, hour integer, base bigint)
+ON CONFLICT (lane, namespace, key, hour) DO NOTHING;
+
+-- name: keep_milestones(lane, rows)!
+-- Store what the counters of one lane's batch have risen to; what they had reached before keeps its time.
+INSERT INTO counter_milestone (lane, namespace, key, value, at)
+SELECT :lane, namespace, key, value, at
+FROM json_to_recordset(:rows::json) AS row (namespace text, key text, value bigint, at bigint)
+ON CONFLICT (lane, namespace, key, value) DO NOTHING;
+
+-- name: forget_hours(lane, keys)!
+-- Remove the past hours of counters of one lane.
+DELETE FROM counter_hour USING json_to_recordset(:keys::json) AS gone (namespace text, key text)
+WHERE counter_hour.lane = :lane AND counter_hour.namespace = gone.namespace AND counter_hour.key = gone.key;
+
+-- name: forget_milestones(lane, keys)!
+-- Remove the milestones of counters of one lane.
+DELETE FROM counter_milestone USING json_to_recordset(:keys::json) AS gone (namespace text, key text)
+WHERE counter_milestone.lane = :lane AND counter_milestone.namespace = gone.namespace
+  AND counter_milestone.key = gone.key;
