@@ -1,6 +1,6 @@
 """Values for tests: what a test does not name is ordinary."""
 
-from tallystick.model.counter import LIFETIME_MS, Counter
+from tallystick.model.counter import HOUR_MS, LIFETIME_MS, Counter
 from tallystick.model.key import Key
 
 NOW = 1_800_000_000_000
@@ -18,7 +18,7 @@ def a_counter(  # noqa: PLR0913  # the fields of a counter
     version: int = 1,
 ) -> Counter:
     """A living counter, as ``create`` makes it."""
-    return Counter(value, lower, upper, resettable, created, expires, version)
+    return Counter(value, lower, upper, resettable, created, expires, version, hour=NOW // HOUR_MS, base=value)
 
 
 def an_expired_counter(value: int = 7, *, version: int = 3) -> Counter:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from builders import NOW, a_counter, a_key
 from support.ledgers import Clock, Gate, opened, totals
@@ -10,6 +11,7 @@ from tallystick.errors import StoreFailed, StoreFull
 from tallystick.ledger import Database, Ledger, Totals
 from tallystick.model.counter import (
     HIT,
+    HOUR_MS,
     INT64_MAX,
     INT64_MIN,
     LAST_VERSION,
@@ -63,7 +65,7 @@ async def test_operations_on_one_counter_happen_in_the_order_given(ledger: Ledge
         Outcome(1, 1, RefusalReason.EXISTS),
     ]
     assert await ledger.find(a_key()) == Counter(
-        1, 0, 1, resettable=False, created=NOW, expires=NOW + LIFETIME_MS, version=1
+        1, 0, 1, resettable=False, created=NOW, expires=NOW + LIFETIME_MS, version=1, hour=NOW // HOUR_MS, base=0
     )
 
 
@@ -83,8 +85,11 @@ async def test_what_a_refused_operation_leaves_behind_is_one_request(ledger: Led
     assert await totals(ledger) == Totals(keys_created=1, keys_updated=0, requests=4)
 
 
-WIDEST = Counter(
-    INT64_MIN, INT64_MIN, INT64_MAX, resettable=True, created=INT64_MAX, expires=INT64_MAX, version=LAST_VERSION
+WIDEST = replace(
+    a_counter(INT64_MIN, lower=INT64_MIN, upper=INT64_MAX, resettable=True),
+    created=INT64_MAX,
+    expires=INT64_MAX,
+    version=LAST_VERSION,
 )
 
 

@@ -14,7 +14,18 @@ from support.ledgers import Clock, gate_of, totals
 from tallystick.errors import StoreFull
 from tallystick.ledger import Database, Ledger, Session, Totals
 from tallystick.ledger.folding import CounterWrite, operate
-from tallystick.model.counter import LIFETIME_MS, Add, Counter, Operation, Outcome, Set, apply
+from tallystick.model.counter import (
+    HOUR_MS,
+    LIFETIME_MS,
+    Add,
+    Counter,
+    Operation,
+    Outcome,
+    Renew,
+    Set,
+    apply,
+)
+from tallystick.model.counter_history import sums_of
 from tallystick.model.key import Key, lane_of
 from tallystick.services.counting.counting import Counting
 
@@ -34,6 +45,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.database = database
         self.gate = gate_of(database)
         self.counters: dict[Key, Counter] = {}
+        self.made_with: dict[Key, int] = {}
+        self.sums: dict[Key, dict[int, int]] = {}
         self.totals = Totals()
         self.open()
 
@@ -53,6 +66,7 @@ class LedgerMachine(RuleBasedStateMachine):
             outcomes.append(outcome)
             created += outcome.created
             updated += outcome.refused is None and isinstance(operation, (Add, Set))
+            self.expect_sums(key, operation, outcome)
             if after is None:
                 self.counters.pop(key, None)
             else:
@@ -61,6 +75,22 @@ class LedgerMachine(RuleBasedStateMachine):
             self.totals.keys_created + created, self.totals.keys_updated + updated, self.totals.requests + requests
         )
         return outcomes
+
+    def expect_sums(self, key: Key, operation: Operation, outcome: Outcome) -> None:
+        """By how much counters change in each hour, from the outcomes alone."""
+        if outcome.refused or isinstance(operation, Renew):
+            return
+        if outcome.value is None:
+            self.sums.pop(key, None)
+            return
+        before = outcome.old_value
+        if outcome.created:
+            before = self.made_with[key] = 0 if isinstance(operation, Add) else outcome.value
+            self.sums[key] = {}
+        assert before is not None
+        sums = self.sums[key]
+        hour = max(self.clock() // HOUR_MS, *sums, 0)
+        sums[hour] = sums.get(hour, 0) + outcome.value - before
 
     async def count(self, batch: Batch) -> list[Outcome | BaseException]:
         return await asyncio.gather(
@@ -92,7 +122,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.gate.failing = None
         self.expected([], requests=len(batch))
 
-    @rule(milliseconds=st.sampled_from([1, 2, LIFETIME_MS - 1, LIFETIME_MS]))
+    @rule(milliseconds=st.sampled_from([1, 2, HOUR_MS, 30 * HOUR_MS, -HOUR_MS, LIFETIME_MS - 1, LIFETIME_MS]))
     def let_time_pass(self, milliseconds: int) -> None:
         self.clock.now += milliseconds
 
@@ -102,6 +132,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.run(self.counting.sweep()) == len(expired)
         for key in expired:
             del self.counters[key]
+            del self.sums[key]
 
     @rule()
     def reopen(self) -> None:
@@ -114,6 +145,15 @@ class LedgerMachine(RuleBasedStateMachine):
             return await asyncio.gather(*(self.ledger.find(key) for key in KEYS))
 
         assert self.run(find()) == [self.counters.get(key) for key in KEYS]
+
+    @invariant()
+    def every_hour_is_as_expected(self) -> None:
+        past = self.run(self.ledger.read(_past_hours))
+        assert set(past) <= set(self.sums)
+        for key, counter in self.counters.items():
+            sums = dict(sums_of(past.get(key, ()), counter))
+            assert sums == {hour: added for hour, added in self.sums[key].items() if added}
+            assert self.made_with[key] + sum(sums.values()) == counter.value
 
     @rule()
     def look_at_the_totals(self) -> None:
@@ -132,10 +172,19 @@ def _size(session: Session) -> int:
     return session.size()
 
 
+def _past_hours(session: Session) -> dict[Key, list[tuple[int, int]]]:
+    rows = session.connection.execute("SELECT namespace, key, hour, base FROM counter_hour ORDER BY hour").fetchall()
+    past: dict[Key, list[tuple[int, int]]] = {}
+    for namespace, key, hour, base in rows:
+        past.setdefault(Key(namespace, key), []).append((hour, base))
+    return past
+
+
 def _empty(database: Database) -> None:
     session: Any = database.session()
     with session.transaction():
         session.connection.execute("DELETE FROM counter")
+        session.connection.execute("DELETE FROM counter_hour")
         session.connection.execute("DELETE FROM counting_total")
     session.close()
 

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 
 from builders import NOW, a_counter, an_expired_counter
 from tallystick.model.counter import (
     HIT,
+    HOUR_MS,
     INT64_MAX,
     INT64_MIN,
     LAST_VERSION,
@@ -19,6 +21,7 @@ from tallystick.model.counter import (
     Outcome,
     Put,
     RefusalReason,
+    Renew,
     Set,
     alive,
     apply,
@@ -39,16 +42,26 @@ class Row:
     after: Counter | None = None
 
 
-def changed(
-    value: int, *, lower: int = -1, upper: int = 1, resettable: bool = False, created: int = a_counter().created
+HOUR = NOW // HOUR_MS
+
+
+def changed(  # noqa: PLR0913  # the fields of a counter
+    value: int,
+    *,
+    lower: int = -1,
+    upper: int = 1,
+    resettable: bool = False,
+    created: int = a_counter().created,
+    base: int = 4,
 ) -> Counter:
-    """``a_counter`` after its first change, just now."""
-    return Counter(value, lower, upper, resettable, created, RENEWED, version=2)
+    """``a_counter`` after its first change, just now; its value was ``base``."""
+    return Counter(value, lower, upper, resettable, created, RENEWED, version=2, hour=HOUR, base=base)
 
 
-def fresh(value: int, *, lower: int = -1, upper: int = 1, resettable: bool = False) -> Counter:
-    """A counter made just now."""
-    return Counter(value, lower, upper, resettable, NOW, RENEWED, version=1)
+def fresh(value: int, *, lower: int = -1, upper: int = 1, resettable: bool = False, base: int | None = None) -> Counter:
+    """A counter made just now; ``base`` is the value that it was made with, where that is another."""
+    made_with = value if base is None else base
+    return Counter(value, lower, upper, resettable, NOW, RENEWED, version=1, hour=HOUR, base=made_with)
 
 
 def refused(reason: RefusalReason, value: int | None) -> Outcome:
@@ -121,8 +134,14 @@ REFUSED = [
 ]
 
 CHANGED = [
-    Row("hit nothing", None, HIT, Outcome(1, None, created=True), fresh(1, lower=0)),
-    Row("hit an expired one: a new life", an_expired_counter(), HIT, Outcome(1, None, created=True), fresh(1, lower=0)),
+    Row("hit nothing", None, HIT, Outcome(1, None, created=True), fresh(1, lower=0, base=0)),
+    Row(
+        "hit an expired one: a new life",
+        an_expired_counter(),
+        HIT,
+        Outcome(1, None, created=True),
+        fresh(1, lower=0, base=0),
+    ),
     Row("hit one that exists", a_counter(4), HIT, Outcome(5, 4), changed(5)),
     Row("hit in the last millisecond", a_counter(4, expires=NOW + 1), HIT, Outcome(5, 4), changed(5)),
     Row("add the upper bound", a_counter(4, upper=9), Add(9), Outcome(13, 4), changed(13, upper=9)),
@@ -133,21 +152,21 @@ CHANGED = [
         a_counter(INT64_MAX - 1),
         Add(1),
         Outcome(INT64_MAX, INT64_MAX - 1),
-        changed(INT64_MAX),
+        changed(INT64_MAX, base=INT64_MAX - 1),
     ),
     Row(
         "subtract down to the bottom",
         a_counter(INT64_MIN + 1),
         Add(-1),
         Outcome(INT64_MIN, INT64_MIN + 1),
-        changed(INT64_MIN),
+        changed(INT64_MIN, base=INT64_MIN + 1),
     ),
     Row(
         "add the whole range to 0",
         a_counter(0, upper=INT64_MAX),
         Add(INT64_MAX),
         Outcome(INT64_MAX, 0),
-        changed(INT64_MAX, upper=INT64_MAX),
+        changed(INT64_MAX, upper=INT64_MAX, base=0),
     ),
     Row(
         "set one that may be reset",
@@ -199,14 +218,14 @@ CHANGED = [
         a_counter(4, version=3),
         Put(a_counter(9, version=6), replaces=True),
         Outcome(9, 4),
-        a_counter(9, version=6),
+        replace(a_counter(9, version=6), base=4),
     ),
     Row(
         "import an older state: the version still rises",
         a_counter(4, version=8),
         Put(a_counter(9, version=6), replaces=True),
         Outcome(9, 4),
-        a_counter(9, version=9),
+        replace(a_counter(9, version=9), base=4),
     ),
     Row(
         "import the last version",
@@ -250,6 +269,28 @@ def test_a_clock_that_was_set_back_does_not_shorten_a_life(operation: Operation)
     after, _ = apply(a_counter(4, expires=RENEWED), operation, NOW - 10 * LIFETIME_MS)
     assert after is not None
     assert after.expires == RENEWED
+
+
+@pytest.mark.parametrize("operation", [HIT, Set(5, forced=True), Put(a_counter(5), replaces=True)])
+def test_an_hour_begins_with_its_first_change(operation: Operation) -> None:
+    later, _ = apply(a_counter(4), operation, NOW + HOUR_MS)
+    assert later is not None
+    assert (later.hour, later.base, later.value) == (HOUR + 1, 4, 5)
+    again, _ = apply(later, Add(1), NOW + 2 * HOUR_MS - 1)
+    assert again is not None
+    assert (again.hour, again.base, again.value) == (HOUR + 1, 4, 6)
+
+
+def test_a_clock_that_was_set_back_begins_no_hour() -> None:
+    after, _ = apply(a_counter(4), HIT, NOW - HOUR_MS)
+    assert after is not None
+    assert (after.hour, after.base) == (HOUR, 4)
+
+
+def test_a_renewal_is_no_change_of_the_value() -> None:
+    after, _ = apply(a_counter(4), Renew(LIFETIME_MS), NOW + HOUR_MS)
+    assert after is not None
+    assert (after.hour, after.base) == (HOUR, 4)
 
 
 def test_a_public_counter_lives_182_and_a_half_days() -> None:

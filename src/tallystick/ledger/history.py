@@ -18,7 +18,7 @@ class PastHour(NamedTuple):
     base: int
 
 
-class Milestone(NamedTuple):
+class ReachedMilestone(NamedTuple):
     """A power of ten that a counter has risen to; ``at`` in Unix milliseconds."""
 
     key: Key
@@ -35,7 +35,7 @@ class HistoryChanges(Struct):
 
     forgotten: list[Key]
     hours: list[PastHour]
-    milestones: list[Milestone]
+    milestones: list[ReachedMilestone]
 
     def __bool__(self) -> bool:
         return bool(self.forgotten or self.hours or self.milestones)
@@ -52,7 +52,7 @@ def history_of(
     """
     forgotten: list[Key] = []
     hours: list[PastHour] = []
-    milestones: list[Milestone] = []
+    milestones: list[ReachedMilestone] = []
     for key, after in changed.items():
         before = loaded.get(key)
         if before is not None and (after is None or key in created):
@@ -64,5 +64,5 @@ def history_of(
             hours.append(PastHour(key, before.hour, before.base))
         if after.value >= FIRST_MILESTONE:
             start = after.base if before is None else before.value
-            milestones += [Milestone(key, value, now) for value in milestones_between(start, after.value)]
+            milestones += [ReachedMilestone(key, value, now) for value in milestones_between(start, after.value)]
     return HistoryChanges(forgotten, hours, milestones)

@@ -7,9 +7,24 @@ can be left out without any sum going wrong, and the sums of all hours are what 
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
+
+from tallystick.model.counter import Counter
 
 MILESTONES = tuple(10**digits for digits in range(3, 19))
 FIRST_MILESTONE = MILESTONES[0]
+
+
+def sums_of(past: Sequence[tuple[int, int]], counter: Counter) -> list[tuple[int, int]]:
+    """The hours in which a counter changed, and by how much in each.
+
+    Args:
+        past: ``hour`` and ``base`` of its earlier hours, the oldest first.
+    """
+    hours = [*past, (counter.hour, counter.base)] if counter.hour else []
+    bases = [*(base for _, base in hours), counter.value]
+    sums = [(hour, end - base) for (hour, _), (base, end) in zip(hours, pairwise(bases), strict=True)]
+    return [(hour, added) for hour, added in sums if added]
 
 
 def milestones_between(before: int, after: int) -> Sequence[int]:

@@ -1,0 +1,13 @@
+-- The history of public counters; for both databases. See also the databases' own files of this name.
+
+-- name: past_hours(lane, namespace, key, since)
+-- The hours of a counter from one on that are over, and its value at the start of each.
+SELECT hour, base FROM counter_hour
+WHERE lane = :lane AND namespace = :namespace AND key = :key AND hour >= :since
+ORDER BY hour;
+
+-- name: milestones(lane, namespace, key)
+-- What a counter has risen to, and when.
+SELECT value, at FROM counter_milestone
+WHERE lane = :lane AND namespace = :namespace AND key = :key
+ORDER BY value;
