@@ -101,6 +101,7 @@ class Application:
             *sweeps(services),
             *self._jobs.tasks(),
             *services.superuser_logins.tasks(),
+            *services.counter_uploads.tasks(),
             *services.exports.tasks(),
             *services.uploads.tasks(),
             *services.following.tasks(),

@@ -268,6 +268,12 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/admin/invites": frozenset({"superuser"}),
     "/admin/invites.json": frozenset({"superuser"}),
     "/admin/invites/withdraw": frozenset({"superuser"}),
+    "/admin/counters": SUPERUSERS,
+    "/admin/counters.json": SUPERUSERS,
+    "/admin/counters/import": SUPERUSERS,
+    "/admin/counters/discard": SUPERUSERS,
+    "/admin/counters/export.csv": SUPERUSERS,
+    "/admin/counters/export.jsonl": SUPERUSERS,
     "/admin/log": SUPERUSERS,
     "/admin/log.json": SUPERUSERS,
     "/admin/log.csv": SUPERUSERS,
@@ -422,7 +428,10 @@ FOR_GUESTS = {"/invites/{code}/join", "/join"}
 """Forms that make an account: tests/surfaces/dashboard/test_invites.py, test_access_invites.py."""
 
 
-OF_IMPORTS = {"/sites/{site}/imports", "/sites/{site}/imports/remove", "/sites/{site}/imports/stop"}
+OF_IMPORTS = {
+    *("/sites/{site}/imports", "/sites/{site}/imports/remove", "/sites/{site}/imports/stop"),
+    *("/admin/counters", "/admin/counters/import", "/admin/counters/discard"),  # test_counter_files.py
+}
 """Forms that change nothing of the ledger; they have a test of their own."""
 
 
@@ -446,6 +455,8 @@ WITHOUT_DATA: Mapping[str, str] = {
     "/logout": "the form of /login",
     "/docs/": "the page of /docs",
     "/sites/{site}/exports/{export}/file": "a file",
+    "/admin/counters/export.csv": "a file",
+    "/admin/counters/export.jsonl": "a file",
     "/sites/{site}/live": "a stream",
     "/share/{site}/live": "a stream",
     "/counters/live": "a stream",

@@ -25,6 +25,7 @@ from tallystick.services.analytics.presence import Presence
 from tallystick.services.analytics.questions import Questions
 from tallystick.services.analytics.visitor_counter import VisitorCounter
 from tallystick.services.clock import ClockWatch
+from tallystick.services.counting.counter_uploads import CounterUploads
 from tallystick.services.counting.counting import Counting
 from tallystick.services.exports.exports import Exports
 from tallystick.services.feed.following import Following
@@ -47,6 +48,7 @@ class Services(Struct, frozen=True, kw_only=True):
     warehouse: Warehouse
     clock: ClockWatch
     counting: Counting
+    counter_uploads: CounterUploads
     setup: Setup
     seals: Seals
     superuser_logins: SuperuserLogins
@@ -121,6 +123,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         warehouse=warehouse,
         clock=clock,
         counting=Counting(ledger, counter_lifetime, in_flight),
+        counter_uploads=CounterUploads(ledger, counter_lifetime, data),
         setup=Setup(ledger),
         seals=seals or Seals.new(),
         superuser_logins=SuperuserLogins(ledger),

@@ -73,6 +73,7 @@ class EventKind(StrEnum):
     PATHS_DELETED = "paths deleted"
     COUNTER_SET = "public counter set"
     COUNTER_DELETED = "public counter deleted"
+    COUNTERS_IMPORTED = "public counters imported"
     IMPORTED = "imported"
     EXPORTED = "exported"
     RESTORED = "restored"

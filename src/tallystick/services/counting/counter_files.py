@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 from tallystick.errors import InputRefused
 from tallystick.model.counter import FOREVER, INT64_MAX, INT64_MIN, LIFETIME_MS, NEVER, Counter
 from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
+from tallystick.services.imports.bounds import EmptyLines
 from tallystick.services.imports.texts import is_utf_16, without_padding
 
 Format = Literal["csv", "jsonl"]
@@ -150,9 +151,10 @@ def from_csv(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterato
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    number = 0
+    number, empty = 0, EmptyLines()
     while text := stream.readline(LINE_LIMIT + 1):
         number += 1
+        empty.note(text)
         if len(text) > LINE_LIMIT:
             msg = f"line {number} is longer than {LINE_LIMIT} bytes: this is no file of counters"
             raise InputRefused(msg)

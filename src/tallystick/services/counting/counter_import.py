@@ -32,6 +32,17 @@ class Imported(Struct):
     expired: int = 0
     bad: int = 0
 
+    def add(self, batch: Sequence[Line], outcomes: Sequence[Outcome]) -> None:
+        """Add lines, and what became of those that have not expired."""
+        kept = sum(outcome.refused is not None for outcome in outcomes)
+        created = sum(outcome.created for outcome in outcomes)
+        self.created += created
+        self.kept += kept
+        self.replaced += len(outcomes) - created - kept
+        self.expired += len(batch) - len(outcomes)
+        if batch:
+            self.through = batch[-1].number
+
 
 def rows_at_once(database: Database) -> int:
     """How many counters to gather: one transaction's; where each lane has its own transaction, one for every lane."""
@@ -51,16 +62,20 @@ def dry_run_store(session: Session) -> Store:
     """
 
     def store(batch: Sequence[CounterWrite], now: int) -> Sequence[Outcome]:
-        counters: dict[Key, Counter | None] = {}
         with session.snapshot():
-            counters.update(session.find({item.key for item in batch}))
-        outcomes = []
-        for item in batch:
-            counters[item.key], outcome = apply(counters.get(item.key), item.operation, now)
-            outcomes.append(outcome)
-        return outcomes
+            return predicted(session, batch, now)
 
     return store
+
+
+def predicted(session: Session, batch: Sequence[CounterWrite], now: int) -> Sequence[Outcome]:
+    """What operations would do, in a snapshot of the ledger."""
+    counters: dict[Key, Counter | None] = dict(session.find({item.key for item in batch}))
+    outcomes = []
+    for item in batch:
+        counters[item.key], outcome = apply(counters.get(item.key), item.operation, now)
+        outcomes.append(outcome)
+    return outcomes
 
 
 def import_counters(  # noqa: PLR0913  # keyword arguments
@@ -82,7 +97,7 @@ def import_counters(  # noqa: PLR0913  # keyword arguments
     batch: list[Line] = []
 
     def flush() -> Imported:
-        _tally(done, batch, _store(batch, store, now, replaces=replaces))
+        done.add(batch, store(writes_of(batch, now, replaces=replaces), now))
         batch.clear()
         return done
 
@@ -98,19 +113,6 @@ def import_counters(  # noqa: PLR0913  # keyword arguments
     yield flush()
 
 
-def _store(batch: Sequence[Line], store: Store, now: int, *, replaces: bool) -> Sequence[Outcome]:
-    """Store the counters that have not expired."""
-    return store(
-        [CounterWrite(line.key, Put(line.counter, replaces)) for line in batch if alive(line.counter, now)], now
-    )
-
-
-def _tally(done: Imported, batch: Sequence[Line], outcomes: Sequence[Outcome]) -> None:
-    kept = sum(outcome.refused is not None for outcome in outcomes)
-    created = sum(outcome.created for outcome in outcomes)
-    done.created += created
-    done.kept += kept
-    done.replaced += len(outcomes) - created - kept
-    done.expired += len(batch) - len(outcomes)
-    if batch:
-        done.through = batch[-1].number
+def writes_of(batch: Sequence[Line], now: int, *, replaces: bool) -> list[CounterWrite]:
+    """What stores the counters of lines; those that have expired are skipped."""
+    return [CounterWrite(line.key, Put(line.counter, replaces)) for line in batch if alive(line.counter, now)]

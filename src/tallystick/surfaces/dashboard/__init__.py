@@ -17,7 +17,8 @@ def build(services: Services, kit: Kit) -> SurfaceApps:
 def streams(scope: Scope) -> bool:
     """Whether a request sends a file, whose body is passed on as it arrives."""
     path: str = scope["path"]
-    return scope["method"] == "POST" and path.startswith("/sites/") and path.endswith("/imports")
+    to_site = path.startswith("/sites/") and path.endswith("/imports")
+    return scope["method"] == "POST" and (to_site or path == "/admin/counters")
 
 
 SURFACE = Surface(

@@ -11,11 +11,11 @@ from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.analytics.titles import Titles
 from tallystick.services.counting.counting import Counting
 from tallystick.services.feed.following import Following
-from tallystick.services.operating.state import Operating
 from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.preferences import PreferencesPages
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
+from tallystick.surfaces.dashboard.admin.counters import CounterFilePages
 from tallystick.surfaces.dashboard.admin.log import LogPages
 from tallystick.surfaces.dashboard.admin.people import ServerPeoplePages
 from tallystick.surfaces.dashboard.admin.state import StatePages
@@ -141,7 +141,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
             *_public_counter_routes(guard, page_services, services.counting, kit),
             *_account_routes(guard, page_services, languages, services.following),
-            *_admin_routes(guard, page_services, services.operating, kit),
+            *_admin_routes(guard, page_services, services, kit),
             *_privacy_routes(guard, page_services, services),
             *_left_out_routes(guard, page_services, services.warehouse),
             *_moving_routes(guard, page_services, services, kit.max_upload),
@@ -333,9 +333,10 @@ def _privacy_routes(guard: PageGuard, services: PageServices, all_services: Serv
     return _routes(rows, guard.login_required)
 
 
-def _admin_routes(guard: PageGuard, services: PageServices, operating: Operating, kit: Kit) -> list[BaseRoute]:
+def _admin_routes(guard: PageGuard, services: PageServices, all_services: Services, kit: Kit) -> list[BaseRoute]:
     """Pages for superusers; others get 404."""
-    state = StatePages(services.renderer, operating, kit.traffic, kit.connections)
+    state = StatePages(services.renderer, all_services.operating, kit.traffic, kit.connections)
+    files = CounterFilePages(services, all_services.counter_uploads, kit.max_upload)
     people, log = ServerPeoplePages(services), LogPages(services)
     invites = MadeInvitePages(services, to_server=True)
     while_down: list[Row] = [("/admin", state.page, None), ("/admin.json", state.as_json, None)]
@@ -346,11 +347,18 @@ def _admin_routes(guard: PageGuard, services: PageServices, operating: Operating
         ("/admin/invites", invites.page, invites.create),
         ("/admin/invites.json", invites.as_json, None),
         ("/admin/invites/withdraw", invites.page, invites.withdraw),
+        ("/admin/counters", files.page, None),
+        ("/admin/counters.json", files.as_json, None),
+        ("/admin/counters/import", files.page, files.begin),
+        ("/admin/counters/discard", files.page, files.discard),
+        ("/admin/counters/export.csv", files.as_csv, None),
+        ("/admin/counters/export.jsonl", files.as_jsonl, None),
         ("/admin/log", log.page, None),
         ("/admin/log.json", log.as_json, None),
         ("/admin/log.csv", log.as_csv, None),
     ]
-    return [*_routes(while_down, guard.superusers_always), *_routes(rows, guard.login_required)]
+    sending = Route("/admin/counters", guard.upload(files.send), methods=["POST"])
+    return [*_routes(while_down, guard.superusers_always), *_routes(rows, guard.login_required), sending]
 
 
 def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Warehouse) -> list[BaseRoute]:

@@ -66,6 +66,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         EventKind.PATHS_DELETED: N_("Paths deleted"),
         EventKind.COUNTER_SET: N_("Public counter set"),
         EventKind.COUNTER_DELETED: N_("Public counter deleted"),
+        EventKind.COUNTERS_IMPORTED: N_("Public counters imported"),
         EventKind.IMPORTED: N_("Imported"),
         EventKind.EXPORTED: N_("Exported"),
         EventKind.RESTORED: N_("Restored"),

@@ -164,6 +164,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "live-tokens": N_("ends live connections whose token was revoked"),
         "live-days": N_("tells open pages when a day begins"),
         "live-counters": N_("compares watched public counters with what is stored"),
+        "counter-files": N_("checks and imports files of public counters"),
         "disk-history": N_("measures how the data grows"),
         "lease": N_("keeps the right to count pageviews, of several servers"),
     }

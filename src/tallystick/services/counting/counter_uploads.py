@@ -1,0 +1,253 @@
+"""Public counters from a file that was sent, and in a file to send, as ``tallystick counter import`` and ``export`` do.
+
+A file is checked first, and imported when the one who has sent it says so. There is one at a time. It has no name on
+the disk, so nothing is left of it when the server ends; it can be sent again, since counters that exist are kept.
+"""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, closing
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO, Literal, cast
+
+import structlog
+from msgspec import Struct, field
+
+from tallystick.errors import InputRefused, StoreBusy, StoreUnavailable
+from tallystick.ledger import Ledger
+from tallystick.ledger.folding import CounterWrite
+from tallystick.model.account import Account
+from tallystick.model.counter import Outcome
+from tallystick.services.accounts.audit import EventKind, done_by, note
+from tallystick.services.counting.counter_export import export
+from tallystick.services.counting.counter_files import Format, Line, from_csv, from_json
+from tallystick.services.counting.counter_import import Imported, predicted, writes_of
+from tallystick.tasks import BackgroundTask
+
+FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+"""By the suffix of a file's name."""
+LINES_AT_ONCE = 500
+"""Of a file, and counts that wait together: those of others wait behind them."""
+BAD_LINES_KEPT = 100
+ROOM_LEFT = 256_000_000
+"""Bytes of the disk that are left to everything else."""
+SENT_AT_ONCE = 1_048_576
+LOOKED_EVERY_S = 60.0
+IMPORTED_WITHIN_S = 24 * 3_600.0
+"""An import that takes longer is reported by health: it may hang."""
+BUSY_S = 0.1
+
+State = Literal["checking", "checked", "importing", "done", "failed"]
+
+log = structlog.get_logger()
+
+
+class CounterUpload(Struct, kw_only=True):
+    """A file of counters that was sent.
+
+    Attributes:
+        name: of the file.
+        replaces: whether counters that exist are replaced; otherwise they are kept.
+        size: bytes.
+        read: bytes that are read, of the check or of the import.
+        found: what the import would do, as far as the file is checked.
+        imported: what it has done.
+        bad: number and reason of the first lines that cannot be read. A file that has one is not imported.
+        error: why the check or the import has ended early.
+    """
+
+    name: str
+    form: Format
+    replaces: bool
+    actor: Account
+    size: int
+    state: State = "checking"
+    read: int = 0
+    found: Imported = field(default_factory=Imported)
+    imported: Imported = field(default_factory=Imported)
+    bad: list[tuple[int, str]] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def working(self) -> bool:
+        """Whether the file is being read."""
+        return self.state in {"checking", "importing"}
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be imported, or imported again after a failure of the storage."""
+        return self.state in {"checked", "failed"} and not self.found.bad and self.found.through > 0
+
+
+class CounterUploads:
+    """Checks and imports files of public counters, and writes them.
+
+    Args:
+        lifetime: of counters without ``expires``, in ms.
+        data: the data directory, where files lie while they are needed.
+    """
+
+    def __init__(self, ledger: Ledger, lifetime: int, data: Path) -> None:
+        self._ledger, self._lifetime, self._data = ledger, lifetime, data
+        self._sent = asyncio.Event()
+        self._exporting = asyncio.Lock()
+        self._stream: BinaryIO | None = None
+        self.current: CounterUpload | None = None
+
+    def tasks(self) -> list[BackgroundTask]:
+        """The background task that reads files."""
+        return [
+            BackgroundTask(
+                "counter-files", self.read_file, LOOKED_EVERY_S, trigger=self._sent, overdue_after=IMPORTED_WITHIN_S
+            )
+        ]
+
+    def arriving(self, announced: int) -> BinaryIO:
+        """A file for what arrives. Blocks.
+
+        Args:
+            announced: bytes that will come.
+
+        Raises:
+            InputRefused: the disk has no room for it, or another file is being read.
+        """
+        self._refuse_a_second()
+        if shutil.disk_usage(self._data).free < ROOM_LEFT + announced:
+            msg = "the disk of the server has no room for this file"
+            raise InputRefused(msg)
+        return cast("BinaryIO", TemporaryFile(dir=self._data))  # closed when it is read or replaced
+
+    def check(self, upload: CounterUpload, stream: BinaryIO) -> None:
+        """Check a file that has arrived, in the background. It replaces the one before.
+
+        Raises:
+            InputRefused: another one is being read.
+        """
+        self._refuse_a_second()
+        self.discard()
+        self.current, self._stream = upload, stream
+        self._sent.set()
+
+    def begin(self) -> None:
+        """Import the file that was checked, in the background.
+
+        Raises:
+            InputRefused: there is none that can be imported.
+        """
+        if self.current is None or not self.current.ready:
+            msg = "there is no file that can be imported: send it again"
+            raise InputRefused(msg)
+        self.current.state, self.current.error = "importing", ""
+        self._sent.set()
+
+    def discard(self) -> None:
+        """Forget the file, unless it is being read."""
+        if self.current is not None and self.current.working:
+            return
+        self._close()
+        self.current = None
+
+    async def read_file(self) -> None:
+        """Check or import the file, if there is one to read."""
+        upload = self.current
+        if upload is None or not upload.working or self._stream is None:
+            return
+        checked = upload.state == "checking"
+        try:
+            await self._read(upload, self._stream)
+        except (InputRefused, StoreUnavailable) as error:
+            upload.state, upload.error = "failed", str(error)
+        except Exception as error:
+            log.error("a file of counters could not be read", exc_info=error)  # noqa: TRY400  # as a field
+            upload.state, upload.error = "failed", "the file could not be imported; the log of the server says why"
+            raise
+        else:
+            upload.state = "checked" if checked else "done"
+        if upload.state == "done" or not (upload.working or upload.ready):
+            self._close()
+
+    async def exported(self, form: Format) -> AsyncIterator[bytes]:
+        """A consistent snapshot of all public counters, encoded.
+
+        It is written to the disk first, so that a slow reader keeps no snapshot open.
+
+        Raises:
+            StoreUnavailable: the ledger cannot be read.
+            OSError: the disk is full.
+        """
+        async with self._exporting:
+            file = await asyncio.to_thread(self._written, form)
+        with file:
+            while part := await asyncio.to_thread(file.read, SENT_AT_ONCE):
+                yield part
+
+    def _written(self, form: Format) -> BinaryIO:
+        with ExitStack() as stack:
+            file = cast("BinaryIO", stack.enter_context(TemporaryFile(dir=self._data)))
+            with closing(self._ledger.database.session()) as session, session.snapshot():
+                for page in export(session, form, self._ledger.clock()):
+                    file.write(page.lines)
+            file.seek(0)
+            stack.pop_all()
+        return file
+
+    async def _read(self, upload: CounterUpload, stream: BinaryIO) -> None:
+        now, read = self._ledger.clock(), from_csv if upload.form == "csv" else from_json
+        importing = upload.state == "importing"
+        done = Imported()
+        if importing:
+            upload.imported = done
+        else:
+            upload.found = done
+        await asyncio.to_thread(stream.seek, 0)
+        lines = read(stream, now, self._lifetime)
+        while batch := await asyncio.to_thread(lambda: list(islice(lines, LINES_AT_ONCE))):
+            good = [line for line in batch if isinstance(line, Line)]
+            writes = writes_of(good, now, replaces=upload.replaces)
+            done.add(good, await (self._stored(writes) if importing else self._ledger.read(predicted, writes, now)))
+            for line in batch:
+                if not isinstance(line, Line):
+                    done.bad += 1
+                    if len(upload.bad) < BAD_LINES_KEPT:
+                        upload.bad.append((line.number, line.reason))
+            upload.read = await asyncio.to_thread(stream.tell)
+        if importing:
+            text = f"created {done.created}, replaced {done.replaced}, kept {done.kept}"
+            await self._ledger.write(
+                done_by, upload.actor, note, EventKind.COUNTERS_IMPORTED, now, upload.name[:100], text
+            )
+
+    async def _stored(self, writes: Sequence[CounterWrite]) -> list[Outcome]:
+        """Store counters as requests do.
+
+        Raises:
+            StoreUnavailable: some may be stored.
+        """
+        waiting = [await self._submitted(write) for write in writes]
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        outcomes = []
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            outcomes.append(result)
+        return outcomes
+
+    async def _submitted(self, write: CounterWrite) -> "asyncio.Future[Outcome]":
+        while True:
+            try:
+                return self._ledger.count(write.key, write.operation)
+            except StoreBusy:
+                await asyncio.sleep(BUSY_S)
+
+    def _refuse_a_second(self) -> None:
+        if self.current is not None and self.current.working:
+            msg = "another file of counters is being read: wait until it has ended"
+            raise InputRefused(msg)
+
+    def _close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = None
