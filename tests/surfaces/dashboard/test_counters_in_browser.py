@@ -38,6 +38,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="module")
+def chromium(whole_chromium: str) -> str:
+    """The shell does not notice that the network is gone."""
+    return whole_chromium
+
+
+@pytest.fixture(scope="module")
 def ada(browser: Browser, server: RunningServer) -> Iterator[BrowserContext]:
     """Who has set the server up."""
     with browser.new_context(base_url=server.url) as context:

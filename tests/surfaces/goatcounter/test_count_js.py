@@ -29,6 +29,12 @@ def site() -> Iterator[RecordingSite]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def chromium(whole_chromium: str) -> str:
+    """Pages that are left are kept for the way back."""
+    return whole_chromium
+
+
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context() as opened:
