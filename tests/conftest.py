@@ -13,6 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 from hypothesis import settings
 from jinja2 import Environment
+from starlette import routing
 
 from support.analytics import Analytics, AnalyticsServer, analytics_in_process, analytics_server
 from support.blocking import blocking_calls_refused
@@ -77,6 +78,14 @@ def _templates_compiled_once() -> Iterator[None]:
     """Each application compiles its templates when it first shows them, which takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rendering, "Environment", partial(Environment, bytecode_cache=CompiledTemplates()))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _paths_compiled_once() -> Iterator[None]:
+    """Each application makes regular expressions of its hundreds of routes, the same ones each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(routing, "compile_path", cache(routing.compile_path))
         yield
 
 
