@@ -118,6 +118,20 @@ def test_values_are_offered_while_a_filter_is_typed(page: Page) -> None:
     assert accessibility_problems(page) == []
 
 
+def test_a_goal_is_offered_what_the_site_has(page: Page, server: AnalyticsServer) -> None:
+    assert server.pixel(p="/a,bc").status == 200
+    page.goto("/sites/stats.example.com/settings/goals")
+    with page.expect_response("**/values.json?of=page&find=a%2Cb"):
+        page.get_by_label("Page", exact=True).fill("a,b")
+    offered = page.locator("#pages option")
+    expect(offered).to_have_count(1)
+    assert offered.get_attribute("value") == "/a,bc"  # one value as it is: the comma separates nothing
+    page.get_by_text("Properties that the hit must have").click()
+    page.get_by_label("Name of property 1").fill("plan")
+    with page.expect_response("**/values.json?of=prop%3Aplan&find=pro"):
+        page.get_by_label("Value of property 1").fill("pro")
+
+
 def test_values_are_offered_without_scripts(browser: Browser, server: AnalyticsServer) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
