@@ -161,7 +161,7 @@ async def test_a_fault_of_the_program_is_a_500_that_tells_nothing(ledger: Ledger
 def test_one_url_cannot_be_described_twice() -> None:
     with pytest.raises(
         ValueError,
-        match=re.escape("two surfaces describe /health/live, /health/ready, /live/{namespace}/{key}, /metrics"),
+        match=re.escape("two surfaces describe /health/live, /health/ready, /live, /live/{namespace}/{key}, /metrics"),
     ):
         _ = Description(openapi_files([native.SURFACE] * 2)).document
 
