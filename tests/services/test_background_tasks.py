@@ -228,6 +228,7 @@ NAMES = {
     *(
         "renewal",
         "expired-counters",
+        "counter-history",
         "shared-counters",
         "unknown-hosts",
         "versions",

@@ -14,17 +14,21 @@ from tallystick.model.counter import Counter
 MILESTONES = tuple(10**digits for digits in range(3, 19))
 FIRST_MILESTONE = MILESTONES[0]
 
+PastHours = Sequence[tuple[int, int]]
+"""``hour`` and ``base`` of a counter's earlier hours, the oldest first."""
 
-def sums_of(past: Sequence[tuple[int, int]], counter: Counter) -> list[tuple[int, int]]:
-    """The hours in which a counter changed, and by how much in each.
 
-    Args:
-        past: ``hour`` and ``base`` of its earlier hours, the oldest first.
-    """
+def sums_of(past: PastHours, counter: Counter) -> list[tuple[int, int]]:
+    """The hours in which a counter changed, and by how much in each."""
     hours = [*past, (counter.hour, counter.base)] if counter.hour else []
     bases = [*(base for _, base in hours), counter.value]
     sums = [(hour, end - base) for (hour, _), (base, end) in zip(hours, pairwise(bases), strict=True)]
     return [(hour, added) for hour, added in sums if added]
+
+
+def begin_of(past: PastHours, counter: Counter) -> int | None:
+    """The hour in which a counter's known history begins; None if it has none yet."""
+    return past[0][0] if past else counter.hour or None
 
 
 def milestones_between(before: int, after: int) -> Sequence[int]:

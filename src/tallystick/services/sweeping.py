@@ -6,6 +6,7 @@ import structlog
 
 from tallystick.services.clock import ClockWatch
 from tallystick.services.counting.counting import Counting
+from tallystick.services.counting.thinning import HistoryThinning
 from tallystick.services.services import Services
 from tallystick.services.sharing.sweeping import sweep
 from tallystick.services.versions import NoteVersions
@@ -27,6 +28,13 @@ def sweeps(services: Services) -> list[BackgroundTask]:
         if removed := await remove_expired(services.counting, services.clock):
             log.info("expired counters removed", count=removed)
 
+    thinning = HistoryThinning(services.ledger)
+
+    async def counter_history() -> None:
+        # With a clock that is ahead, hours would look old.
+        if services.clock.ahead <= 0:
+            await thinning.work()
+
     async def shared_counters() -> None:
         ledger = services.ledger
         await ledger.write(sweep, ledger.clock(), ledger.passed())
@@ -36,6 +44,7 @@ def sweeps(services: Services) -> list[BackgroundTask]:
     return [
         BackgroundTask("renewal", services.counting.renew, SWEEP_EVERY_S, overdue_after=RENEWED_WITHIN_S),
         later("expired-counters", expired_counters),
+        later("counter-history", counter_history),
         later("shared-counters", shared_counters),
         later("unknown-hosts", services.sites.keep_unknown),
         BackgroundTask("versions", NoteVersions(services.ledger).run, VERSIONS_TRIED_EVERY_S),

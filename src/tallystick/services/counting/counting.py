@@ -28,6 +28,9 @@ from tallystick.services.idempotency import InFlight, KeyedRequest
 SWEPT_AT_ONCE = 2_000
 """Counters that one step of the sweep reads: a range of the primary key, a few milliseconds."""
 
+REMOVED_AT_ONCE = 50
+"""Expired counters that are removed in one transaction, each with its history."""
+
 
 class Counting:
     """The operations on public counters.
@@ -141,8 +144,9 @@ class Counting:
         ]
         removed = 0
         for lane in transactions(expired, lanes_alone=True):
-            folded = await self._ledger.write(fold, lane, now)
-            removed += sum(outcome.refused is None for outcome in folded.outcomes)
+            for start in range(0, len(lane), REMOVED_AT_ONCE):
+                folded = await self._ledger.write(fold, lane[start : start + REMOVED_AT_ONCE], now)
+                removed += sum(outcome.refused is None for outcome in folded.outcomes)
         return removed
 
 

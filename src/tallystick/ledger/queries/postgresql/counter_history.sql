@@ -22,3 +22,27 @@ WHERE counter_hour.lane = :lane AND counter_hour.namespace = gone.namespace AND 
 DELETE FROM counter_milestone USING json_to_recordset(:keys::json) AS gone (namespace text, key text)
 WHERE counter_milestone.lane = :lane AND counter_milestone.namespace = gone.namespace
   AND counter_milestone.key = gone.key;
+
+-- name: keep_days(lane, keys, since, until)!
+-- Of the hours of some counters in a span, keep the first one of each day.
+DELETE FROM counter_hour AS past
+USING json_to_recordset(:keys::json) AS wanted (namespace text, key text)
+WHERE past.lane = :lane AND past.namespace = wanted.namespace AND past.key = wanted.key
+  AND past.hour >= :since AND past.hour < :until
+  AND EXISTS (
+    SELECT 1 FROM counter_hour AS earlier
+    WHERE earlier.lane = :lane AND earlier.namespace = past.namespace AND earlier.key = past.key
+      AND earlier.hour >= past.hour / 24 * 24 AND earlier.hour < past.hour);
+
+-- name: keep_months(lane, keys, since, until)!
+-- Of the hours of some counters in a span, keep the first one of each month.
+DELETE FROM counter_hour AS past
+USING json_to_recordset(:keys::json) AS wanted (namespace text, key text)
+WHERE past.lane = :lane AND past.namespace = wanted.namespace AND past.key = wanted.key
+  AND past.hour >= :since AND past.hour < :until
+  AND EXISTS (
+    SELECT 1 FROM counter_hour AS earlier
+    WHERE earlier.lane = :lane AND earlier.namespace = past.namespace AND earlier.key = past.key
+      AND earlier.hour < past.hour
+      AND earlier.hour >= extract(epoch FROM date_trunc(
+            'month', to_timestamp(past.hour * 3600.0) AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') / 3600);

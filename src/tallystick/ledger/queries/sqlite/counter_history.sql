@@ -21,3 +21,30 @@ DELETE FROM counter_hour WHERE (lane, namespace, key) IN (
 -- Remove the milestones of counters.
 DELETE FROM counter_milestone WHERE (lane, namespace, key) IN (
     SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(:keys));
+
+-- name: keep_days(lane, keys, since, until)!
+-- Of the hours of some counters in a span, keep the first one of each day.
+DELETE FROM counter_hour WHERE (lane, namespace, key, hour) IN (
+    SELECT past.lane, past.namespace, past.key, past.hour
+    FROM jsonb_each(:keys) AS wanted
+    CROSS JOIN counter_hour AS past
+    WHERE past.lane = :lane AND past.namespace = wanted.value ->> 'namespace' AND past.key = wanted.value ->> 'key'
+      AND past.hour >= :since AND past.hour < :until
+      AND EXISTS (
+        SELECT 1 FROM counter_hour AS earlier
+        WHERE earlier.lane = :lane AND earlier.namespace = past.namespace AND earlier.key = past.key
+          AND earlier.hour >= past.hour / 24 * 24 AND earlier.hour < past.hour));
+
+-- name: keep_months(lane, keys, since, until)!
+-- Of the hours of some counters in a span, keep the first one of each month.
+DELETE FROM counter_hour WHERE (lane, namespace, key, hour) IN (
+    SELECT past.lane, past.namespace, past.key, past.hour
+    FROM jsonb_each(:keys) AS wanted
+    CROSS JOIN counter_hour AS past
+    WHERE past.lane = :lane AND past.namespace = wanted.value ->> 'namespace' AND past.key = wanted.value ->> 'key'
+      AND past.hour >= :since AND past.hour < :until
+      AND EXISTS (
+        SELECT 1 FROM counter_hour AS earlier
+        WHERE earlier.lane = :lane AND earlier.namespace = past.namespace AND earlier.key = past.key
+          AND earlier.hour >= unixepoch(past.hour * 3600, 'unixepoch', 'start of month') / 3600
+          AND earlier.hour < past.hour));

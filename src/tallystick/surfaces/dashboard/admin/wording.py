@@ -147,6 +147,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
     {
         "renewal": N_("keeps counters that never expire"),
         "expired-counters": N_("deletes expired public counters"),
+        "counter-history": N_("thins out the history of public counters"),
         "shared-counters": N_("tidies up after shared counters"),
         "unknown-hosts": N_("notes hosts that no site has"),
         "versions": N_("notes upgrades in the charts"),
