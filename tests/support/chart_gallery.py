@@ -6,11 +6,11 @@ from math import pi, sin
 from typing import Any
 
 from tallystick.model.question import Figure, TimeUnit
-from tallystick.surfaces.dashboard.charts.scales import Scale
 from tallystick.surfaces.dashboard.charts.small import funnel_steps, heat_table, sparkline
 from tallystick.surfaces.dashboard.charts.time_chart import Bucket, ChartNote, TimeChart, time_chart
 from tallystick.surfaces.dashboard.charts.words import NumberWords
 from tallystick.surfaces.dashboard.support.language import Language
+from tallystick.web.charts.scales import Scale
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'&{{ 7 * 7 }}\u202e"
 LONG = "a-name-that-has-no-end-" * 12

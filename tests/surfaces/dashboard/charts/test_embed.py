@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from support.chart_gallery import FIRST, HOSTILE, LONG, buckets, visitors, wave
 from tallystick.model.question import TimeUnit
-from tallystick.surfaces.dashboard.charts.embed import PALETTES, Theme, badge_document, chart_document, cut
+from tallystick.surfaces.dashboard.charts.embed import badge_document, chart_document
 from tallystick.surfaces.dashboard.charts.time_chart import Bucket
 from tallystick.surfaces.dashboard.support.language import Languages
+from tallystick.web.charts.documents import PALETTES, Theme, cut
 
 LANGUAGES = {language.code: language for language in Languages.load()}
 ENGLISH = visitors(LANGUAGES["en"])

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from support.chart_gallery import DAY, FIRST, HOUR, MINUTE, buckets, visitors, wave
 from tallystick.model.question import Figure, TimeUnit
-from tallystick.surfaces.dashboard.charts.scales import Scale
 from tallystick.surfaces.dashboard.charts.small import funnel_steps, heat_table, sparkline
 from tallystick.surfaces.dashboard.charts.time_chart import (
     MOST_TARGETS,
@@ -19,6 +18,7 @@ from tallystick.surfaces.dashboard.charts.time_chart import (
 )
 from tallystick.surfaces.dashboard.charts.words import Delta, NumberWords, Trend, trend
 from tallystick.surfaces.dashboard.support.language import Languages
+from tallystick.web.charts.scales import Scale
 
 ENGLISH = Languages.load().english
 VISITORS = visitors(ENGLISH)

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from tallystick.model.question import TimeUnit
 from tallystick.surfaces.dashboard.analytics.asking import Figures, Page
 from tallystick.surfaces.dashboard.analytics.periods import local_dates
-from tallystick.surfaces.dashboard.charts.scales import Scale
 from tallystick.surfaces.dashboard.charts.words import NumberWords
 from tallystick.surfaces.dashboard.support.language import N_, Language
+from tallystick.web.charts.scales import Scale
 
 NOTHING, TO, MINUS = "\N{EN DASH}", "\N{EN DASH}", "\N{MINUS SIGN}"
 POINTS = frozenset({"bounce_rate", "percentage", "exit_rate", "conversion_rate"})

@@ -1,1 +1,1 @@
-"""Charts of our own: pure rules of scales and labels, structs that templates draw, and SVG documents for embeds."""
+"""Charts of our own: structs that templates draw, words, and SVG documents for embeds; scales are in ``web/charts``."""

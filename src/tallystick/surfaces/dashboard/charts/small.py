@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from tallystick.model.question import Figure
-from tallystick.surfaces.dashboard.charts.scales import Lines, Scale, area, axis, lines, points, quantile_class
 from tallystick.surfaces.dashboard.charts.words import NumberWords
 from tallystick.surfaces.dashboard.support.language import N_
+from tallystick.web.charts.scales import Lines, Scale, area, axis, lines, points, quantile_class
 
 SPARK_WIDTH, SPARK_HEIGHT = 120, 28
 """The grid of a sparkline."""

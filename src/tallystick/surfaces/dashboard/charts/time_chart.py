@@ -7,7 +7,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from tallystick.model.question import Figure, TimeUnit
-from tallystick.surfaces.dashboard.charts.scales import (
+from tallystick.surfaces.dashboard.charts.words import Delta, NumberWords, Trend, trend
+from tallystick.surfaces.dashboard.support.language import N_, Language
+from tallystick.web.charts.scales import (
     HEIGHT,
     Axis,
     Band,
@@ -19,9 +21,7 @@ from tallystick.surfaces.dashboard.charts.scales import (
     lines,
     points,
 )
-from tallystick.surfaces.dashboard.charts.time_axis import NARROW, WIDE, Label, LabelStyle, time_labels
-from tallystick.surfaces.dashboard.charts.words import Delta, NumberWords, Trend, trend
-from tallystick.surfaces.dashboard.support.language import N_, Language
+from tallystick.web.charts.time_axis import NARROW, WIDE, Label, LabelStyle, time_labels
 
 MOST_TARGETS = 400
 """Buckets up to which each can be pointed at; more would be narrower than a pointer. The table has them all."""

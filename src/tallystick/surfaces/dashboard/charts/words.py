@@ -7,8 +7,8 @@ from babel.units import format_unit
 from msgspec import Struct
 
 from tallystick.model.question import Figure
-from tallystick.surfaces.dashboard.charts.scales import Scale, is_number
 from tallystick.surfaces.dashboard.support.language import N_, Language
+from tallystick.web.charts.scales import Scale, is_number
 
 NOTHING = "\N{EN DASH}"
 """In place of a number that there is not."""

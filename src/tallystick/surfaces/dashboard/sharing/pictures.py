@@ -16,11 +16,12 @@ from tallystick.surfaces.dashboard.analytics.asking import Asking, Page, Series,
 from tallystick.surfaces.dashboard.analytics.checking import check_filters
 from tallystick.surfaces.dashboard.analytics.view import GRAPHS, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, ViewerSource
-from tallystick.surfaces.dashboard.charts.embed import PALETTES, Theme, badge_document, chart_document
+from tallystick.surfaces.dashboard.charts.embed import badge_document, chart_document
 from tallystick.surfaces.dashboard.charts.time_chart import Bucket
 from tallystick.surfaces.dashboard.support.language import Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.web.charts.documents import PALETTES, Theme
 
 KEPT_S = 60
 """How long browsers and proxies may show a picture after its link is withdrawn."""

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.model.question import TimeUnit
-from tallystick.surfaces.dashboard.charts.scales import WIDTH
-from tallystick.surfaces.dashboard.charts.time_axis import (
+from tallystick.web.charts.scales import WIDTH
+from tallystick.web.charts.time_axis import (
     NARROW,
     OVERHANG,
     WIDE,

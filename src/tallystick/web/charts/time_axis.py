@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from tallystick.model.question import TimeUnit
-from tallystick.surfaces.dashboard.charts.scales import WIDTH, bands
+from tallystick.web.charts.scales import WIDTH, bands
 
 NARROW, WIDE = 240, 600
 """Pixels that the drawing has at least: on a phone, and from the width where the style sheet shows more labels."""

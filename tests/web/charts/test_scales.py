@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.model.question import Figure
-from tallystick.surfaces.dashboard.charts.scales import (
+from tallystick.web.charts.scales import (
     CLASSES,
     HEIGHT,
     MOST_STEPS,
