@@ -155,7 +155,7 @@ def test_the_state_of_an_address_knows_its_wider_network() -> None:
 
 
 def test_a_limit_that_no_surface_declares_cannot_be_set() -> None:
-    with pytest.raises(InvalidSetting, match=r"there is no limit called 'pixel'; names are keyed, counters, count, "):
+    with pytest.raises(InvalidSetting, match=r"there is no limit called 'pixel'; names are keyed, counters, "):
         limits(Rate("pixel", 1, 1))
 
 

@@ -163,19 +163,21 @@ class RateLimits:
         windows = self._windows.get(name)
         return UNLIMITED if windows is None else windows.admit(key)
 
-    def admit_address(self, name: str, address: IPv4Address | IPv6Address | None, site: int | None = None) -> Admission:
+    def admit_address(
+        self, name: str, address: IPv4Address | IPv6Address | None, subject: Hashable = None
+    ) -> Admission:
         """Count a request from an address if its limit admits it.
 
         One customer may hold an IPv6 network of 48 bits, with 65,536 networks of 64 bits: together they get ``WIDER``
         times the limit of one.
 
         Args:
-            site: for limits that count each site apart; None for one count.
+            subject: for limits that count each site or namespace apart; None for one count.
         """
-        admission, network = self.admit(name, (site, rate_limit_name(address))), wider_network(address)
+        admission, network = self.admit(name, (subject, rate_limit_name(address))), wider_network(address)
         if not admission.admitted or network is None or name not in self._wider:
             return admission
-        wider = self._wider[name].admit((site, network))
+        wider = self._wider[name].admit((subject, network))
         return admission if wider.admitted else wider
 
     def address_state(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:

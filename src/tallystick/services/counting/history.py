@@ -62,6 +62,7 @@ class CounterHistory(Struct, frozen=True, kw_only=True):
         sums: one for each interval of the period that has begun.
         begins: the hour in which the known history begins, in hours since 1970; None before the first change.
         milestones: value and time (Unix milliseconds) of each, the lowest first.
+        now: when the question was asked, Unix milliseconds.
     """
 
     key: Key
@@ -73,6 +74,7 @@ class CounterHistory(Struct, frozen=True, kw_only=True):
     begins: int | None
     milestones: Sequence[tuple[int, int]]
     kept: KeptSince
+    now: int
 
 
 def counter_history(session: Session, key: Key, question: HistoryQuestion, now: int) -> CounterHistory | None:
@@ -108,6 +110,7 @@ def counter_history(session: Session, key: Key, question: HistoryQuestion, now: 
         begins=begins,
         milestones=[(value, at) for value, at in milestones],
         kept=kept,
+        now=now,
     )
 
 
