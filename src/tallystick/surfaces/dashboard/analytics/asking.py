@@ -20,6 +20,7 @@ from tallystick.services.inquiries.configured import Configured, configured
 from tallystick.services.inquiries.importing import days_with_imports, since_imports
 from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
 from tallystick.surfaces.dashboard.analytics.lists import Listing
+from tallystick.surfaces.dashboard.analytics.missing import missing_by_settings
 from tallystick.surfaces.dashboard.analytics.pairing import Pairing
 from tallystick.surfaces.dashboard.analytics.periods import NamedRange, named_range, units_of, usual_unit
 from tallystick.surfaces.dashboard.analytics.text_filter import text_filter
@@ -71,11 +72,18 @@ class ListAnswer(Struct, frozen=True):
 
     Attributes:
         total: rows of all pages.
+        missing: why the settings of the sites let no later hits come to the list; empty where they do.
     """
 
     rows: tuple[ListRow, ...]
     total: int
     warnings: tuple[str, ...] = ()
+    missing: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Everything that is to be known of the rows."""
+        return (*self.warnings, self.missing) if self.missing else self.warnings
 
 
 class Series(Struct, frozen=True):
@@ -310,7 +318,8 @@ class Asking:
         }
         answer = await self.ask(page, body)
         rows = [_row(metrics, row) for row in answer["results"]]
-        return ListAnswer(tuple(rows), answer["meta"]["total_rows"], _warnings(answer["meta"]))
+        missing = missing_by_settings(listing, page.viewer.sites)
+        return ListAnswer(tuple(rows), answer["meta"]["total_rows"], _warnings(answer["meta"]), missing)
 
     async def ask(self, page: Page, body: Mapping[str, Any], *, compares: bool = True) -> dict[str, Any]:
         """The answer to a body of ``/api/query``, to which period, filters and comparison of the page are added.

@@ -63,7 +63,7 @@ class JourneyPages(AnalyticsPages):
         numbers = await tried(lambda: self._asking.numbers(page, NUMBERS_OF_PAGE))
         chart = await tried(lambda: self._chart(request, page))
         shared = await self._shared(request, page)
-        values = {**shared, "chip": chip, "numbers": numbers, "chart": chart}
+        values = {**shared, "chip": chip, "on_website": _on_website(page), "numbers": numbers, "chart": chart}
         head, headers = await self._services.renderer.private_text(request, "analytics/one_page.html", values)
         return streamed(request.http.scope, head, self._page_parts(request, page, shared), headers)
 
@@ -76,16 +76,20 @@ class JourneyPages(AnalyticsPages):
     async def _one_page_json(self, _request: PageRequest, page: Page) -> Response:
         numbers = await self._asking.numbers(page, NUMBERS_OF_PAGE)
         lists: dict[str, Any] = {}
+        warnings: list[str] = []
         for listing in _lists(page):
             answer = await self._rows(page, listing)
             lists[listing.name] = [row_data(listing, row) for row in answer.rows]
+            warnings += answer.notes
         return as_json(
             {
                 **about(page),
                 "page": ", ".join(_page_chip(page).values),
+                "on_website": _on_website(page) or None,
                 "numbers": {each.metric: figures_data(each) for each in numbers},
                 "series": series_data(await self._asking.series(page)),
                 "lists": lists,
+                "warnings": list(dict.fromkeys(warnings)),
             }
         )
 
@@ -178,6 +182,15 @@ def _page_chip(page: Page) -> Chip:
     if chip is None or page.viewer.locked or not page.viewer.sees("pages"):
         raise HTTPException(404)
     return chip
+
+
+def _on_website(page: Page) -> str:
+    """The address of the page itself; empty where it is not known, or where the name is one of several pages."""
+    site, names = page.viewer.site, _page_chip(page).values
+    if not site.link_domain or len(page.viewer.sites) > 1 or len(names) > 1 or names[0] in site.settings.path_rules:
+        return ""
+    start = site.link_domain if "://" in site.link_domain else f"https://{site.link_domain}"
+    return start.rstrip("/") + names[0] if names[0].startswith("/") else ""
 
 
 def _lists(page: Page) -> tuple[Listing, ...]:

@@ -242,7 +242,7 @@ class AnalyticsPages:
     async def _list_json(self, request: PageRequest, page: Page) -> Response:
         listing, _, answer = await self._list_answer(request, page)
         rows = [row_data(listing, row) for row in answer.rows]
-        found = {"list": listing.name, "total": answer.total, "rows": rows, "warnings": answer.warnings}
+        found = {"list": listing.name, "total": answer.total, "rows": rows, "warnings": answer.notes}
         return as_json({**about(page), **found})
 
     async def _list_csv(self, request: PageRequest, page: Page) -> Response:
@@ -272,7 +272,7 @@ class AnalyticsPages:
                 if listing is lists[0] or listing.name in page.view.lists:
                     answer = await self._asking.rows(page, listing, listing.metrics, limit=ROWS_OF_PANEL)
                     panels[listing.name] = [row_data(listing, row) for row in answer.rows]
-                    warnings += answer.warnings
+                    warnings += answer.notes
         return as_json(
             {
                 **about(page),
