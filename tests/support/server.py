@@ -80,7 +80,7 @@ class RunningServer:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.output += line
-            if not self.url and (found := re.search(r"at (http://\S+|unix:.+)", line)):
+            if not self.url and (found := re.search(r'(?:at |"url": ")(http://[^\s"]+|unix:.+)', line)):
                 self.unix = found[1].removeprefix("unix:") if found[1].startswith("unix:") else ""
                 self.url = "http://localhost" if self.unix else found[1]
 

@@ -226,10 +226,17 @@ def _greet(
     owned = application.ownership.owned
     place = f"{application.ledger.database.describe()} (durability: {settings.durability})"
     if settings.log_format == "json":
-        facts = {"url": url, "everywhere": everywhere, "data": place, "analytics": owned}
         setup = {"setup": f"{base}/setup", "setup_code": setup_code} if setup_code else {}
-        event = f"Tallystick {__version__} at {url or first} is ready"
-        log.info(event, **facts, listen=[str(address) for address in addresses], **setup)
+        log.info(
+            "the server is ready",
+            version=__version__,
+            url=url,
+            everywhere=everywhere,
+            data=place,
+            analytics=owned,
+            listen=[str(address) for address in addresses],
+            **setup,
+        )
         return
     lines = [f"Tallystick {__version__} at {url or first}{' and at every other address of this machine' * everywhere}"]
     if others:

@@ -90,7 +90,7 @@ class ClockWatch:
         problem = self.problem
         if (problem is None) != (self._reported is None):
             if problem:
-                log.warning(problem)
+                log.warning("the clock does not fit the newest commit", problem=problem)
             else:
                 log.info("the clock fits the newest commit again")
         self._reported = problem
