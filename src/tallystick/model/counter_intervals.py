@@ -80,6 +80,11 @@ def interval_sums(  # noqa: PLR0913, PLR0917  # the counter, the question and th
     return list(_filled(added, value, known_from, _starts(start_of(begins), last, interval, zone)))
 
 
+def begin_text(begin: datetime, interval: Interval) -> str:
+    """The begin of an interval as data has it: the date, of an hour with the time."""
+    return begin.isoformat(timespec="minutes") if interval == "hour" else begin.date().isoformat()
+
+
 def finest_kept(asked: Period, kept: KeptSince) -> Interval:
     """The shortest interval that is kept for the whole of a period."""
     begin = asked.start // HOUR_S

@@ -4,7 +4,7 @@ import pytest
 
 from support.pages import Pages
 from tallystick.ledger import Ledger
-from tallystick.model.counter import FOREVER, INT64_MAX, Counter, Create, Put
+from tallystick.model.counter import FOREVER, INT64_MAX, Add, Counter, Create, Put
 from tallystick.model.key import Key
 from tallystick.services.accounts.audit import events
 
@@ -58,7 +58,8 @@ async def test_a_superuser_finds_counts_sets_and_deletes(pages: Pages, ledger: L
         assert (told["lower"], told["upper"]) == (-2, 5)
         assert told["resettable"] is False
         listed = (await ada.client.get("/counters/public.json?find=a.exa")).json()
-        assert listed == {"counters": [told], "after": None}
+        assert listed["after"] is None
+        assert [each.items() <= told.items() for each in listed["counters"]] == [True]
         for find, there in (("a.example/vis", True), ("", True), ("b", False), ("a.example/x", False)):
             assert (PLACE in (await ada.get(f"/counters/public?find={find}")).text) == there
         refused = await ada.fill(PLACE, {"confirm": "visits"}, action=f"{PLACE}/delete")
@@ -74,6 +75,33 @@ async def test_a_superuser_finds_counts_sets_and_deletes(pages: Pages, ledger: L
     ]
 
 
+async def test_a_page_shows_how_its_counter_changed(ledger: Ledger) -> None:
+    pages = Pages(ledger)
+    await ledger.count(VISITS, Create(990, 0, 50))
+    async with pages.ada() as ada:
+        page = (await ada.get(PLACE)).text
+        assert "Nothing changed in this period." in page
+        assert 'id="milestones"' not in page
+        await ledger.count(VISITS, Add(12))
+        page = (await ada.get(PLACE)).text
+        assert "Change of the value by hour" in page
+        assert '<a href="?period=all#history" aria-current="true">' in page
+        assert "in the hour from" in page
+        reached = page.split('id="milestones"')[1].split("</section>")[0]
+        assert reached.index("1,000") < reached.index("10,000") < reached.index("the next one")
+        assert f'href="/history/{VISITS}.csv?period=all&amp;interval=hour&amp;timezone=' in page
+        for period in ("24h", "month", "year"):
+            assert f'?period={period}#history" aria-current="true"' in (await ada.get(f"{PLACE}?period={period}")).text
+        assert (await ada.get(f"{PLACE}?period=7x")).status_code == 400
+        told = (await ada.client.get(f"{PLACE}/counter.json?period=24h")).json()
+        assert told["interval"] == "hour"
+        assert sum(each["added"] for each in told["history"]) == 12
+        assert told["history"][-1]["value"] == 1_002
+        assert told["begins"] == told["changed"]
+        assert [each["value"] for each in told["milestones"]] == [1_000]
+        assert (await ada.client.get(f"{PLACE}/counter.json?period=7x")).status_code == 400
+
+
 async def test_bounds_hold_and_odd_counters_are_shown(pages: Pages, ledger: Ledger) -> None:
     await ledger.count(VISITS, Put(Counter(INT64_MAX, 0, 1, True, FOREVER + 1, FOREVER, 1)))  # noqa: FBT003
     async with pages.ada() as ada:
@@ -83,7 +111,7 @@ async def test_bounds_hold_and_odd_counters_are_shown(pages: Pages, ledger: Ledg
         assert "never" in page
         assert "Created" not in page
         assert "0 to +1" in page
-        assert "+0" not in page
+        assert "to +0" not in page
         for press, problem in (("up", "would not fit"), ("down", "does not count in that direction")):
             refused = await ada.fill(PLACE, {"press": press})
             assert (refused.status_code, problem in refused.text) == (422, True)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
+from tallystick.model.counter_intervals import begin_text
 from tallystick.model.period import HOUR_S
 from tallystick.model.question import TimeUnit
 from tallystick.services.counting.history import CounterHistory
@@ -56,12 +57,12 @@ def as_json(history: CounterHistory) -> HistoryForm:
 
 def as_csv(history: CounterHistory) -> HistoryForm:
     """The sums: a heading, and a line for each interval."""
-    lines = ["begin,added,value\r\n"]
+    by, lines = history.interval, ["begin,added,value\r\n"]
     lines += [
-        f"{_begin_text(history, each.begin)},{each.added},{'' if each.end_value is None else each.end_value}\r\n"
+        f"{begin_text(each.begin, by)},{each.added},{'' if each.end_value is None else each.end_value}\r\n"
         for each in history.sums
     ]
-    name = f"{history.key.namespace}_{history.key.key}_{history.interval}.csv"
+    name = f"{history.key.namespace}_{history.key.key}_{by}.csv"
     saved: Headers = ((b"content-disposition", b'attachment; filename="%s"' % name.encode()),)
     return HistoryForm("".join(lines).encode(), CSV, headers=saved)
 
@@ -95,7 +96,7 @@ def _members(history: CounterHistory) -> Mapping[str, Any]:
         "timezone": history.timezone,
         "added": _added(history),
         "history": [
-            {"begin": _begin_text(history, each.begin), "added": each.added, "value": each.end_value}
+            {"begin": begin_text(each.begin, history.interval), "added": each.added, "value": each.end_value}
             for each in history.sums
         ],
         "milestones": [{"value": value, "reached": time_text(at)} for value, at in history.milestones],
@@ -105,12 +106,12 @@ def _members(history: CounterHistory) -> Mapping[str, Any]:
 
 def _words(history: CounterHistory) -> PictureWords:
     sums, by = history.sums, history.interval
-    first, last = (_begin_text(history, sums[place].begin) for place in (0, -1)) if sums else ("", "")
+    first, last = (begin_text(sums[place].begin, by) for place in (0, -1)) if sums else ("", "")
     peak = max(sums, key=lambda each: each.added, default=None)
     if peak is None or not any(each.added for each in sums):
         description = "No changes."
     else:
-        description = f"Most in one {by}: {peak.added:+,} ({_begin_text(history, peak.begin)})."
+        description = f"Most in one {by}: {peak.added:+,} ({begin_text(peak.begin, by)})."
     return PictureWords(
         title=f"{history.key} by {by}, {first} \N{EN DASH} {last}",
         number=f"{_added(history):+,}, now {history.counter.value:,}",
@@ -122,12 +123,6 @@ def _words(history: CounterHistory) -> PictureWords:
 
 def _added(history: CounterHistory) -> int:
     return sum(each.added for each in history.sums)
-
-
-def _begin_text(history: CounterHistory, begin: datetime) -> str:
-    if history.interval == "hour":
-        return begin.isoformat(timespec="minutes")
-    return begin.date().isoformat()
 
 
 def _hour_text(hour: int | None) -> str | None:

@@ -4,6 +4,7 @@ Everybody with an account looks a counter up by its whole name, as the API lets 
 and do what ``tallystick counter`` does.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +18,17 @@ from tallystick.model.key import Key
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.counting.counting import Counting
 from tallystick.services.counting.finding import key_named, public_counters
+from tallystick.services.counting.history import CounterHistory, HistoryQuestion, counter_history
 from tallystick.services.counting.managing import delete_public_counter, set_public_counter
 from tallystick.surfaces.dashboard.counters.pages import zone_of
 from tallystick.surfaces.dashboard.public_counters.form import NEW_FIELDS, creation, new_key, new_value
+from tallystick.surfaces.dashboard.public_counters.history import (
+    DEFAULT_PERIOD,
+    PERIODS,
+    history_members,
+    hour_begin,
+    shown_history,
+)
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.data import as_json, moment_text
 from tallystick.surfaces.dashboard.support.language import N_
@@ -56,6 +65,11 @@ class ShownPublicCounter(Struct, frozen=True):
     def expires(self) -> int | None:
         """Unix milliseconds; None for never."""
         return self.counter.expires if self.counter.expires < FOREVER else None
+
+    @property
+    def changed(self) -> int | None:
+        """The begin of the hour of the last change, Unix milliseconds; None where that is not known."""
+        return hour_begin(self.counter.hour)
 
 
 class PublicCounterPages:
@@ -104,7 +118,9 @@ class PublicCounterPages:
 
     async def as_json(self, request: PageRequest) -> Response:
         """The same as JSON. Keys may end with ``.json``, so this has a name of its own."""
-        return as_json(_plain(await self._counter(request)))
+        shown = await self._counter(request)
+        history = await self._history(request, shown.key)
+        return as_json({**_plain(shown), **history_members(history)})
 
     async def press(self, request: PageRequest) -> Response:
         """Count up or down by one."""
@@ -152,6 +168,21 @@ class PublicCounterPages:
         if shown is None:
             raise HTTPException(404)
         return shown
+
+    async def _history(self, request: PageRequest, key: Key) -> CounterHistory:
+        """The history of a counter in the period of the address.
+
+        Raises:
+            HTTPException: there is no such period (400), or no such counter any more (404).
+        """
+        period = _period(request)
+        if period not in PERIODS:
+            raise HTTPException(400)
+        question = HistoryQuestion(period=period, timezone=(await zone_of(request)).key)
+        history = await self._services.ledger.read(counter_history, key, question, request.now)
+        if history is None:
+            raise HTTPException(404)
+        return history
 
     async def _managed(self, request: PageRequest) -> ShownPublicCounter:
         """The counter in the path, for superusers.
@@ -201,9 +232,12 @@ class PublicCounterPages:
     async def _show(
         self, request: PageRequest, shown: ShownPublicCounter, problems: Problems = NO_PROBLEMS
     ) -> Response:
+        history = await self._history(request, shown.key)
         values = {
             "shown": shown,
             "counter": shown.counter,
+            "history": await asyncio.to_thread(shown_history, request.language, history, _period(request)),
+            "periods": PERIODS,
             "address": _place(shown.key),
             "switch": self._switch,
             "zone": await zone_of(request),
@@ -215,6 +249,10 @@ class PublicCounterPages:
 
 def _search(request: PageRequest) -> str:
     return request.http.query_params.get("find", "").strip()[:LONGEST_SEARCH]
+
+
+def _period(request: PageRequest) -> str:
+    return request.http.query_params.get("period", DEFAULT_PERIOD)
 
 
 def _place(key: Key) -> str:
@@ -233,4 +271,5 @@ def _plain(shown: ShownPublicCounter) -> dict[str, Any]:
         "resettable": counter.resettable,
         "created": moment_text(shown.created),
         "expires": moment_text(shown.expires),
+        "changed": moment_text(shown.changed),
     }
