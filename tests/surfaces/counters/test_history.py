@@ -1,5 +1,7 @@
 """The history of public counters, as it is asked for."""
 
+import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 
 from builders import NOW
 from support.in_process import InProcess, in_process
+from tallystick.surfaces.counters.routes import RATES
 from tallystick.web.charts.documents import PALETTES, STYLE, STYLE_HASH
 from tallystick.web.rate_limit import Rate
 
@@ -74,6 +77,19 @@ async def test_what_a_counter_changed_by(site: InProcess) -> None:
     told = await history(site, "from=2027-01-15&interval=day&timezone=Pacific/Auckland")
     assert told["from"] == "2027-01-15T00:00:00+13:00"
     assert [(each["begin"], each["added"]) for each in told["history"]] == [("2027-01-15", 12), ("2027-01-16", 4)]
+
+
+async def test_the_guide_says_what_is(site: InProcess) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "history-of-counters.md").read_text("utf-8")
+    await site.ask("/hit/example.com/visits")
+    requests = re.findall(r'^curl "http://127\.0\.0\.1:8080(.+)"$', guide, re.MULTILINE)
+    requests += re.findall(r'src="https://count\.example\.com(.+)" width', guide)
+    answers = [await site.ask(request) for request in requests]
+    assert [answer.status for answer in answers] == [200] * 4
+    shown = json.loads(guide.split("```json\n")[1].split("```")[0])
+    assert list(shown) == list(answers[0].json())
+    assert "120 histories a minute" in guide
+    assert Rate("counter-history", 120, 60) in {rate._replace(counts="") for rate in RATES}
 
 
 async def test_set_deleted_and_created_anew(site: InProcess) -> None:
