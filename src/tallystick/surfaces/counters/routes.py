@@ -3,14 +3,17 @@
 from tallystick.surfaces.counters import reading
 from tallystick.surfaces.counters.history import handlers as history
 from tallystick.surfaces.counters.judging import RATE, PublicRoute
+from tallystick.surfaces.counters.scripts import serving
 from tallystick.web.rate_limit import Rate
 
 ROUTES = (
     # each with or without a slash at the end
     PublicRoute("GET", "/api/counters/{namespace}/{key}", reading.one),
     PublicRoute("GET", "/history/{namespace}/{file}", history.of_counter),
+    # scripts for pages: a file is no question, and has no limit
+    *(PublicRoute("GET", f"/{name}", serving.script, rate=None) for name in serving.NAMES),
 )
-PREFIXES = ("/api/counters", "/history")
+PREFIXES = ("/api/counters", "/history", *(f"/{name}" for name in serving.NAMES))
 RATES = (
     Rate(RATE, 600, 60, "the API of public counters, per address"),
     Rate(history.RATE, 120, 60, "histories of public counters, per address and namespace"),
