@@ -337,6 +337,32 @@ def test_a_bad_line_of_json_is_told(run: CommandLine, data: Storage, line: bytes
     assert refusal == f"line 3: {reason}. Lines 1 to 1 are stored; the whole file can be imported again"
 
 
+def test_numbers_of_pages_are_those_that_busuanzi_js_counts(run: CommandLine, storage: Storage) -> None:
+    lines = "https://Blog.example.com/,site_pv,9\nhttps://blog.example.com/,page_pv,7\nhttp://blog.example.com/a/,page_uv,4\n"
+    run("counter", "import", "-", *storage, stdin=lines.encode())
+    row = b'{"namespace":"https://blog.example.com/b","key":"page_pv","value":3}\n'
+    run("counter", "import", "-", "--format", "jsonl", *storage, stdin=row)
+    run("counter", "import", "-", *storage, stdin=b"page,name,value\nhttps://blog.example.com/,site_uv,5\n")
+    listed = run("counter", "list", "--namespace", "blog.example.com", *storage).printed
+    assert [line.split("\t")[:2] for line in listed.splitlines()] == [
+        ["blog.example.com/page_pv.a.089be207b544f1e4", "0"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("https://,page_pv,1", "'https://' is no address of a page, such as https://blog.example.com/post/"),
+        ("https://a.example/,visits,1", "'visits' is none of site_pv, site_uv, page_pv, page_uv"),
+        ("https://a.example/,page_pv,x", f"value must be a whole number from {INT64_MIN} to {INT64_MAX}"),
+    ],
+)
+def test_numbers_of_pages_that_are_none(run: CommandLine, data: Storage, line: str, reason: str) -> None:
+    rows = f"https://a.example/,page_pv,1\n{line}\n".encode()
+    refusal = run("counter", "import", "-", *data, stdin=rows).refused()
+    assert refusal == f"line 2: {reason}. Lines 1 to 1 are stored; the whole file can be imported again"
+
+
 @pytest.mark.parametrize(
     "header",
     ["", "key", "value", "key,value,", "key,value,colour", "key,value,key", "stock,x", "a,b,c", "key;value", "{}"],

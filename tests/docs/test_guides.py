@@ -14,6 +14,7 @@ from support.analytics import FIREFOX, analytics_server, prepare
 from support.clients import people_of_counters
 from support.exported import a_past_export
 from support.prepared import copy_migrated_ledger
+from support.recording import recording_site
 from support.server import clean_environment, running_server
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import SiteSettings
@@ -163,17 +164,26 @@ def test_public_counters_move_as_the_guides_say(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     copy_migrated_ledger(data)
-    for guide, file in (("moving-from-countapi.md", "counters.csv"), ("moving-from-busuanzi.md", "numbers.csv")):
-        (tmp_path / file).write_text(commands(guide, "csv")[0], "utf-8")
+    (tmp_path / "counters.csv").write_text(commands("moving-from-countapi.md", "csv")[0], "utf-8")
     shell("\n".join(commands("moving-from-countapi.md")), data)
-    listed = shell("\n".join(commands("moving-from-busuanzi.md")), data)
-    assert [line.split("\t")[:2] for line in listed.splitlines()] == [
+    assert "visits\t41936" in shell("tallystick counter list --namespace example.com", data)
+
+    (tmp_path / "pages.txt").write_text("https://blog.example.com/\nhttps://blog.example.com/posts/hello/\n", "utf-8")
+    fetched, moved = commands("moving-from-busuanzi.md")
+    with recording_site() as busuanzi:
+        busuanzi.pages["/busuanzi"] = 'try{show({"site_uv":30211,"page_pv":9000,"version":2.4,"site_pv":120459});}catch(e){}'
+        shell(fetched.replace("https://busuanzi.ibruce.info", f"http://127.0.0.1:{busuanzi.port}"), data)
+    numbers = (tmp_path / "numbers.csv").read_text("utf-8").splitlines()
+    assert len(numbers) == 6
+    example = commands("moving-from-busuanzi.md", "csv")[0]
+    assert numbers[:3] == example.splitlines()[:3]
+    (tmp_path / "numbers.csv").write_text(example, "utf-8")
+    assert [line.split("\t")[:2] for line in shell(moved, data).splitlines()] == [
         ["blog.example.com/page_pv.index.af63a24c860189fe", "9000"],
         ["blog.example.com/page_pv.posts-hello.8c614492913a6a6a", "1204"],
         ["blog.example.com/site_pv", "120459"],
         ["blog.example.com/site_uv", "30211"],
     ]
-    assert "visits\t41936" in shell("tallystick counter list --namespace example.com", data)
 
 
 def test_people_count_together_as_the_guide_says(tmp_path: Path) -> None:

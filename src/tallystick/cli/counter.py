@@ -8,7 +8,7 @@ from cyclopts import App, Parameter, Token
 
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.support.prompts import Yes, confirm
-from tallystick.cli.transfer import export, import_, pages
+from tallystick.cli.transfer import export, import_
 from tallystick.errors import InputRefused
 from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.ledger.ledger import milliseconds
@@ -38,7 +38,6 @@ app = App(
 )
 app.command(import_, name="import", sort_key=6)
 app.command(export, sort_key=7)
-app.command(pages, sort_key=8)
 
 
 def _name(_type: Any, tokens: tuple[Token, ...]) -> Key:  # noqa: ANN401  # cyclopts hands the type in

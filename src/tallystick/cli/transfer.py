@@ -1,12 +1,10 @@
-"""``tallystick counter import``, ``export`` and ``pages``."""
+"""``tallystick counter import`` and ``tallystick counter export``."""
 
-import csv
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -29,7 +27,6 @@ from tallystick.services.counting.counter_import import (
     ledger_store,
     rows_at_once,
 )
-from tallystick.services.counting.page_keys import counters_of
 from tallystick.services.files import whole_file
 from tallystick.settings import CounterSettings, StorageSettings
 
@@ -96,6 +93,8 @@ def import_(
     those of export, in any order. Only key (or name) and value are required. Without update_lowerbound and
     update_upperbound, an imported counter can only be incremented by one.
 
+    Numbers of busuanzi and Vercount have the page's address first: https://blog.example.com/post/,page_pv,1204.
+
     The file is imported in batches. At the first invalid line the import stops: all lines before it are stored, and the
     file can be imported again when the line is corrected.
 
@@ -137,28 +136,6 @@ def import_(
     print(_summary(done, dry_run=dry_run), file=sys.stderr)
     if done.bad:
         sys.exit(1)
-
-
-def pages(file: File, /) -> None:
-    """Turn numbers of pages, as busuanzi and Vercount had them, into a file for import.
-
-    One number a line: the page's address, what it is (site_pv, site_uv, page_pv or page_uv) and the number, such as
-    https://blog.example.com/post/,page_pv,1204. It prints the counters that /busuanzi.js counts for these pages, for
-    "tallystick counter import -".
-
-    Args:
-        file: A CSV file. - is standard input.
-    """
-    with _source(file) as stream:
-        text = TextIOWrapper(stream, "utf-8-sig", newline="")
-        try:
-            for key, value in counters_of(text):
-                print(f"{key.namespace},{key.key},{value}")
-        except (UnicodeDecodeError, csv.Error) as error:
-            msg = f"this is no CSV file: {error}"
-            raise InputRefused(msg) from error
-        finally:
-            text.detach()
 
 
 def _format(file: Path, given: Format | None) -> Format:

@@ -3,6 +3,9 @@
 The names are those of CountAPI, times are Unix milliseconds. Only ``key`` and ``value`` are required, and ``key`` may
 be NAMESPACE/KEY. A counter without bounds can only be incremented by one; other missing columns get the defaults of
 ``create``. CSV may lack a header: then a line is a name and a value, or namespace, key and value.
+
+Where the namespace is the address of a page, the line is a number of busuanzi or Vercount, and the key says which one:
+``https://blog.example.com/post/,page_pv,1204``.
 """
 
 import csv
@@ -17,6 +20,7 @@ from msgspec import Meta, Struct
 from tallystick.errors import InputRefused
 from tallystick.model.counter import FOREVER, INT64_MAX, INT64_MIN, LIFETIME_MS, NEVER, Counter
 from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
+from tallystick.services.counting.page_keys import ADDRESSES, page_key
 from tallystick.services.imports.bounds import EmptyLines
 from tallystick.services.imports.texts import is_utf_16, without_padding
 
@@ -42,7 +46,7 @@ class CounterRow(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 COLUMNS = CounterRow.__struct_fields__
-ALIASES = {"name": "key"}
+ALIASES = {"name": "key", "page": "namespace"}
 """Other names of columns in a header."""
 WITHOUT_HEADER = {2: ("key", "value"), 3: ("namespace", "key", "value")}
 """The columns of a file without a header, by their number."""
@@ -51,7 +55,7 @@ EXAMPLE = "for example: a line name,value and below it mysite.com/visits,136; or
 _NAME = "3 to 64 of the characters A-Z a-z 0-9 . _ -"
 _TIME = f"Unix milliseconds, 0 to {INT64_MAX}"
 _ACCEPTED = {
-    "namespace": _NAME,
+    "namespace": f"{_NAME}, or the address of a page",
     "key": _NAME,
     "value": f"a whole number from {INT64_MIN} to {INT64_MAX}",
     "update_lowerbound": f"a whole number from {INT64_MIN} to 0",
@@ -200,6 +204,11 @@ def _cell(column: str, cell: str) -> object:
 
 def _line(number: int, row: CounterRow, now: int, lifetime: int) -> Line | BadCounterLine:
     namespace, key = row.namespace, row.key
+    if namespace.startswith(ADDRESSES):
+        try:
+            namespace, key = page_key(namespace, key)
+        except InputRefused as error:
+            return BadCounterLine(number, str(error))
     if "/" in key and namespace == DEFAULT_NAMESPACE:
         namespace, _, key = key.rpartition("/")
     for column, name in (("namespace", namespace), ("key", key)):

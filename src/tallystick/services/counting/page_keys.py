@@ -3,9 +3,7 @@
 ``surfaces/counters/scripts/static/busuanzi.source.js`` makes the same names.
 """
 
-import csv
 import re
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +12,8 @@ from tallystick.model.key import Key
 
 OF_SITES = ("site_pv", "site_uv")
 OF_PAGES = ("page_pv", "page_uv")
-EXAMPLE = "https://blog.example.com/post/,page_pv,1204"
+ADDRESSES = ("http://", "https://")
+"""How addresses of pages begin."""
 
 _LONGEST = 64
 _SHORTEST = 3
@@ -47,27 +46,6 @@ def page_key(address: str, name: str) -> Key:
         return Key(namespace, f"{name}.{_name_of(parts.path)}")
     msg = f"{name!r} is none of {', '.join((*OF_SITES, *OF_PAGES))}"
     raise InputRefused(msg)
-
-
-def counters_of(lines: Iterable[str]) -> Iterator[tuple[Key, int]]:
-    """The counters, with their values, that lines of ``address,name,value`` mean.
-
-    Raises:
-        InputRefused: a line means none; its number is in the message.
-    """
-    reader = csv.reader(lines)
-    for cells in reader:
-        if not cells:
-            continue
-        try:
-            address, name, value = (cell.strip() for cell in cells)
-            yield page_key(address, name), int(value)
-        except ValueError as error:
-            msg = f"line {reader.line_num} is not an address, a name and a whole number: {EXAMPLE}"
-            raise InputRefused(msg) from error
-        except InputRefused as error:
-            msg = f"line {reader.line_num}: {error}"
-            raise InputRefused(msg) from error
 
 
 def _as_browsers_write(host: str) -> str:
