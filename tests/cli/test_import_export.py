@@ -343,9 +343,13 @@ def test_numbers_of_pages_are_those_that_busuanzi_js_counts(run: CommandLine, st
     row = b'{"namespace":"https://blog.example.com/b","key":"page_pv","value":3}\n'
     run("counter", "import", "-", "--format", "jsonl", *storage, stdin=row)
     run("counter", "import", "-", *storage, stdin=b"page,name,value\nhttps://blog.example.com/,site_uv,5\n")
-    listed = run("counter", "list", "--namespace", "blog.example.com", *storage).printed
+    listed = run("counter", "list", "--namespace", "blog.example.com", *storage).succeeded()
     assert [line.split("\t")[:2] for line in listed.splitlines()] == [
-        ["blog.example.com/page_pv.a.089be207b544f1e4", "0"],
+        ["blog.example.com/page_pv.b.07d66407b49cd414", "3"],
+        ["blog.example.com/page_pv.index.af63a24c860189fe", "7"],
+        ["blog.example.com/page_uv.a.07d66707b49cd92d", "4"],
+        ["blog.example.com/site_pv", "9"],
+        ["blog.example.com/site_uv", "5"],
     ]
 
 

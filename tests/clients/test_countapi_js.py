@@ -13,6 +13,7 @@ from support.server import RunningServer, clean_environment
 
 pytestmark = pytest.mark.timeout(INSTALLED_WITHIN_S + 100)
 
+ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent / "countapi_js"
 TESTS_IN_ITS_SUITE = 30
 
@@ -65,6 +66,25 @@ def call(installed: Path, server: RunningServer, *calls: list[object]) -> list[d
     """Call functions of the client, one after the other."""
     answered: list[dict[str, Any]] = json.loads(node(installed, server, HERE / "call.js", json.dumps(calls)))
     return answered
+
+
+METHODS = """
+  const vm = require("vm"), fs = require("fs"), page = {};
+  const none = () => {}, document = { currentScript: { src: "https://counts.example.com/countapi.js" } };
+  vm.runInNewContext(fs.readFileSync(process.argv[1], "utf8"), {
+    window: Object.assign(page, { addEventListener: none }), document, location: { hash: "" }, navigator: {}, URL,
+  });
+  const methods = (object) => Object.keys(object).filter((name) => typeof object[name] == "function").sort();
+  console.log(JSON.stringify([methods(require("countapi-js")), methods(page.countapi)]));
+"""
+
+
+def test_the_script_for_pages_has_its_methods(installed: Path, server: RunningServer) -> None:
+    script = ROOT / "src/tallystick/surfaces/counters/scripts/static/countapi.js"
+    published, ours = json.loads(node(installed, server, "-e", METHODS, script))
+    assert len(published) >= 10
+    assert set(ours) - set(published) == {"ignore"}
+    assert set(published) <= set(ours)
 
 
 def resolved(path: str, status: int = 200, **fields: object) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The guides are true: every command in them runs, every link leads somewhere, every option is known."""
 
 import gzip
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+from jinja2 import Template
 
 from support.analytics import FIREFOX, analytics_server, prepare
 from support.clients import people_of_counters
@@ -171,7 +174,9 @@ def test_public_counters_move_as_the_guides_say(tmp_path: Path) -> None:
     (tmp_path / "pages.txt").write_text("https://blog.example.com/\nhttps://blog.example.com/posts/hello/\n", "utf-8")
     fetched, moved = commands("moving-from-busuanzi.md")
     with recording_site() as busuanzi:
-        busuanzi.pages["/busuanzi"] = 'try{show({"site_uv":30211,"page_pv":9000,"version":2.4,"site_pv":120459});}catch(e){}'
+        busuanzi.pages["/busuanzi"] = (
+            'try{show({"site_uv":30211,"page_pv":9000,"version":2.4,"site_pv":120459});}catch(e){}'
+        )
         shell(fetched.replace("https://busuanzi.ibruce.info", f"http://127.0.0.1:{busuanzi.port}"), data)
     numbers = (tmp_path / "numbers.csv").read_text("utf-8").splitlines()
     assert len(numbers) == 6
@@ -184,6 +189,51 @@ def test_public_counters_move_as_the_guides_say(tmp_path: Path) -> None:
         ["blog.example.com/site_pv", "120459"],
         ["blog.example.com/site_uv", "30211"],
     ]
+
+
+def test_devices_count_as_the_guide_says(tmp_path: Path) -> None:
+    guide, data = "count-from-devices.md", tmp_path / "data"
+    home, automation, workflow = (yaml.safe_load(text) for text in commands(guide, "yaml"))
+    with running_server(data, "--rate-limit", "off") as server:
+        printed = shell("\n".join(commands(guide)), data, server.url)
+        claims = re.findall(r"^curl .*# (\{.*\})$", GUIDES[guide], re.MULTILINE)
+        assert len(claims) == 3
+        assert all(claim in printed for claim in claims)
+
+        def asked(url: str, **variables: int) -> str:
+            path = Template(url).render(**variables).removeprefix("https://counts.example.com")
+            return server.get(path).text
+
+        # What Home Assistant requests, and what it makes of the answers.
+        (resource,) = home["rest"]
+        (sensor,) = resource["sensor"]
+        for name, variables, shown in (("count", {}, "1"), ("add", {"amount": 5}, "6"), ("reset", {}, "0")):
+            command = home["rest_command"][f"{name}_coffee"]
+            assert set(command) == {"url", "method"}
+            asked(command["url"], **variables)
+            answer = {"value_json": json.loads(asked(resource["resource"]))}
+            assert Template(sensor["value_template"]).render(answer) == shown
+            assert Template(sensor["availability"]).render(answer) == "True"
+        missing = {"value_json": json.loads(asked(resource["resource"] + "-missing"))}
+        assert Template(sensor["availability"]).render(missing) == "False"
+        called = [step["action"] for step in home["script"]["coffee"]["sequence"]]
+        assert called[0].removeprefix("rest_command.") in home["rest_command"]
+        assert automation["automation"][0]["actions"][0]["action"].removeprefix("script.") in home["script"]
+
+        # The addresses for devices are those.
+        addresses = re.findall(r"`(https://counts\.example\.com/[a-z]+/house[^`]*)`", GUIDES[guide])
+        assert len(addresses) == 4
+        assert all("value" in asked(address) for address in addresses)
+
+        # Each attempt of a run counts once.
+        step = workflow["jobs"]["tests"]["steps"][-1]
+        github = {"GITHUB_REPOSITORY_OWNER": "octo-org", "GITHUB_REPOSITORY": "octo-org/hello", "GITHUB_RUN_ID": "17"}
+        runs = [
+            shell(step["run"], data, **github, GITHUB_RUN_ATTEMPT=attempt, COUNTS=server.url)
+            for attempt in ("1", "1", "2")
+        ]
+        assert runs == ['{"value":1}', '{"value":1}', '{"value":2}']
+        assert asked("/get/octo-org/hello.runs") == '{"value":2}'
 
 
 def test_people_count_together_as_the_guide_says(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ EXAMPLE = "for example: a line name,value and below it mysite.com/visits,136; or
 _NAME = "3 to 64 of the characters A-Z a-z 0-9 . _ -"
 _TIME = f"Unix milliseconds, 0 to {INT64_MAX}"
 _ACCEPTED = {
-    "namespace": f"{_NAME}, or the address of a page",
+    "namespace": _NAME,
     "key": _NAME,
     "value": f"a whole number from {INT64_MIN} to {INT64_MAX}",
     "update_lowerbound": f"a whole number from {INT64_MIN} to 0",
