@@ -14,6 +14,7 @@ import yaml
 from jinja2 import Template
 
 from support.analytics import FIREFOX, analytics_server, prepare
+from support.asking import ask
 from support.clients import people_of_counters
 from support.exported import a_past_export
 from support.prepared import copy_migrated_ledger
@@ -189,6 +190,24 @@ def test_public_counters_move_as_the_guides_say(tmp_path: Path) -> None:
         ["blog.example.com/site_pv", "120459"],
         ["blog.example.com/site_uv", "30211"],
     ]
+
+
+def test_numbers_of_other_services_move_as_the_guides_say(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (tmp_path / "names.txt").write_text("example.com/visits\nexample.com/likes\n", "utf-8")
+    with analytics_server(data, host=HOST, email=OWNER) as server, recording_site() as abacus:
+        abacus.pages["/get/example.com/visits"] = '{"value":41936}'
+        abacus.pages["/get/example.com/likes"] = '{"value":7}'
+        (moved,) = commands("moving-from-abacus.md")
+        shell(moved.replace("https://abacus.jasoncameron.dev", f"http://127.0.0.1:{abacus.port}"), data)
+        assert ask(server.url, "/get/example.com/visits").json() == {"value": 41936}
+        assert ask(server.url, "/hit/example.com/likes").json() == {"value": 8}
+
+        switched, asked = commands("moving-from-visitor-counter.md")
+        shell(switched, data)
+        server.pixel(p="/")
+        (claim,) = re.findall(r"# (\{.*\})", asked)
+        assert shell(asked, data, server.url) == claim.replace("0", "1")
 
 
 def test_devices_count_as_the_guide_says(tmp_path: Path) -> None:
