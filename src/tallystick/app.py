@@ -23,6 +23,7 @@ from tallystick.web.bodies import SMALL_BODY, Bodies, may_have_body
 from tallystick.web.dispatch import claims, dispatchers, refusal_answer
 from tallystick.web.openapi import Description
 from tallystick.web.own_address import OwnAddress
+from tallystick.web.public_limits import CreationLimit, KeyedLimit
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.surface import Kit, Surface, default_rates, openapi_files, streamed_bodies
 from tallystick.web.traffic import Traffic
@@ -200,16 +201,18 @@ def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
     traffic, addresses = Traffic(), ClientAddresses(settings.trusted_proxy, settings.client_address_header)
     for surface in surfaces:
         traffic.expect(surface.name, surface.reasons)
+    limits = RateLimits(default_rates(surfaces), settings.rate_limit)
     return Kit(
         addresses=addresses,
         own=OwnAddress(addresses, settings.public_url),
-        limits=RateLimits(default_rates(surfaces), settings.rate_limit),
+        limits=limits,
+        keyed=KeyedLimit(limits, addresses),
         traffic=traffic,
         description=Description(openapi_files(surfaces)),
         public_counters=settings.public_counters,
         join=settings.join,
         connections=ConnectionCounts(),
-        creation_limit=settings.creation_limit,
+        creations=CreationLimit(settings.creation_limit) if settings.creation_limit else None,
         count_prefetch=settings.count_prefetch,
         max_upload=settings.max_upload * MB,
     )

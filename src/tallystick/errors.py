@@ -20,6 +20,7 @@ TallystickError
 ├── JobsFailed                   jobs failed; each is in the log, and tried again later
 ├── NoSuchSite                   no site has the host of a request
 ├── SharingRefused               an operation on a shared counter was refused; the reason says why
+├── OwningRefused                a request about the owner of a public counter was refused; the reason says why
 ├── InviteRefused                an invite to sites or to the server cannot be used; the reason says why
 ├── KeyReused                    an idempotency key was used for another request
 ├── KeyInFlight                  the request with this idempotency key is being processed
@@ -223,6 +224,33 @@ class SharingRefused(TallystickError):
     """
 
     def __init__(self, reason: SharingReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class CounterReason(Enum):
+    """Why a request about the owner of a public counter was refused."""
+
+    NOT_FOUND = "not found"
+    EXISTS = "exists"
+    OUT_OF_RANGE = "out of range"
+    LIMITED = "creation limited"
+    TOO_MANY = "too many"
+    NOT_OWNED = "not owned"
+    NOT_OWNER = "not owner"
+    ALREADY_OWNED = "already owned"
+    NO_PROOF = "no proof"
+    RESERVED = "namespace reserved"
+
+
+class OwningRefused(TallystickError):
+    """A request about the owner of a public counter was refused; the message is for a person.
+
+    Attributes:
+        reason: one of the fixed reasons.
+    """
+
+    def __init__(self, reason: CounterReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 

@@ -259,6 +259,8 @@ def without_marks(data: Path) -> None:
         " DROP TABLE shared_link; DROP TABLE pinned_site; DROP TABLE saved_view; DROP INDEX change_by_digits;"
         " DROP TABLE access_invite; DROP TABLE counter_hour; DROP TABLE counter_milestone; DROP TABLE counter_thinning;"
         " ALTER TABLE counter DROP COLUMN hour; ALTER TABLE counter DROP COLUMN base;"
+        " ALTER TABLE counter DROP COLUMN flags;"
+        " DROP TABLE owned_counter; DROP TABLE counter_seen; DROP TABLE reserved_namespace;"
         " DELETE FROM migration WHERE number >= 7"
     ).fetchall()
     ledger.close()

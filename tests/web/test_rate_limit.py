@@ -8,8 +8,8 @@ import pytest
 
 from support.services import limits
 from tallystick.errors import InvalidSetting, StartRefused
-from tallystick.surfaces.countapi.limits import CreationLimit
 from tallystick.web import rate_limit
+from tallystick.web.public_limits import CreationLimit
 from tallystick.web.rate_limit import (
     UNLIMITED,
     WIDER,

@@ -4,7 +4,7 @@ A ``Database`` opens ``Session``s; a session is one connection, used by one thre
 of blocking functions of ``(session, ...)``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -93,6 +93,9 @@ class Session(Protocol):
 
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """Read counters without locking them."""
+
+    def reserved(self, namespaces: Collection[str]) -> frozenset[str]:
+        """Those of the namespaces in which only the owner of a site creates counters."""
 
     def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
         """The next counters in storage order, expired ones included."""

@@ -12,8 +12,10 @@ from tallystick.ledger.database import CreationRaced, Database, Session, Totals
 from tallystick.ledger.history import history_of
 from tallystick.model.counter import (
     LIMITED,
+    RESERVED,
     Add,
     Counter,
+    Create,
     Operation,
     Outcome,
     Set,
@@ -134,12 +136,14 @@ def _fold_places(
     outcomes = [LIMITED] * len(batch)
     created: list[Key] = []
     updated = 0
+    creations = _Creations(session, places)
     for key, own in places.items():
         counter, at = loaded.get(key), 0
         while at < len(own):
             item = batch[own[at]]
             absent = counter is None or counter.expires <= now
-            if absent and item.admit is not None and not _admitted(item, counter, now):
+            if absent and (refused := creations.refused(item, counter, now)) is not None:
+                outcomes[own[at]] = refused
                 at += 1
                 continue
             if absent or at + 1 == len(own) or (times := _times(batch, own, at)) == 1:
@@ -161,7 +165,39 @@ def _fold_places(
         session.save(changed, loaded)
         if history := history_of(changed, loaded, set(created), now):
             session.keep_history(history)
+            _forget_owners(session, [key for key in history.forgotten if loaded[key].flags])
     return Folded(outcomes, changed, len(created), updated)
+
+
+class _Creations:
+    """Whether the operations of a batch may create their counters.
+
+    Which namespaces are reserved is read once, and only if a counter is created.
+    """
+
+    def __init__(self, session: Session, keys: Iterable[Key]) -> None:
+        self._session, self._keys = session, keys
+        self._reserved: frozenset[str] | None = None
+
+    def refused(self, item: CounterWrite, counter: Counter | None, now: int) -> Outcome | None:
+        """The refusal of an operation that may not create its counter; None if it may, or creates none."""
+        operation = item.operation
+        if not would_create(counter, operation, now):
+            return None
+        if item.admit is not None and not _admitted(item):
+            return LIMITED
+        if type(operation) is Create and operation.authorized:
+            return None
+        if self._reserved is None:
+            self._reserved = self._session.reserved({key.namespace for key in self._keys})
+        return RESERVED if item.key.namespace in self._reserved else None
+
+
+def _forget_owners(session: Session, keys: Iterable[Key]) -> None:
+    for key in keys:
+        named = {"lane": lane_of(key), "namespace": key.namespace, "key": key.key}
+        session.common.forget_owner(session.connection, **named)
+        session.common.forget_seen_by(session.connection, **named)
 
 
 def _times(batch: Sequence[CounterWrite], places: Sequence[int], at: int) -> int:
@@ -176,9 +212,7 @@ def _times(batch: Sequence[CounterWrite], places: Sequence[int], at: int) -> int
 _UPDATES = frozenset({Add, Set})
 
 
-def _admitted(item: CounterWrite, before: Counter | None, now: int) -> bool:
-    if not would_create(before, item.operation, now):
-        return True
+def _admitted(item: CounterWrite) -> bool:
     assert item.admit is not None
     admitted = item.admit()
     # The result is reused when the batch is retried: one creation takes one permit.

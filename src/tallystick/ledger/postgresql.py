@@ -458,6 +458,7 @@ def _to_row(key: Key, counter: Counter, known: bool) -> dict[str, Any]:  # noqa:
         "version": counter.version,
         "hour": counter.hour,
         "base": counter.base,
+        "flags": counter.flags,
     }
 
 

@@ -1,14 +1,17 @@
 """The part of a session that is the same on every database: named queries with the same parameters and rows."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib.resources import files
 from typing import Any
 
 import aiosql
+import msgspec
 
 from tallystick.ledger.database import Held, Totals
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key, lane_of
+
+_encode = msgspec.json.Encoder().encode
 
 
 def named_queries(folder: str, driver: str) -> Any:  # noqa: ANN401  # aiosql makes its methods at run time
@@ -73,6 +76,11 @@ class QueriedSession:
             rows = self.queries.listing(self.connection, namespace=namespace, now=now, max_rows=max_rows)
         return [from_row(row) for row in rows]
 
+    def reserved(self, namespaces: Collection[str]) -> frozenset[str]:
+        """Those of the namespaces in which only the owner of a site creates counters."""
+        rows = self.queries.reserved_among(self.connection, namespaces=_encode(list(namespaces)).decode())
+        return frozenset(namespace for (namespace,) in rows)
+
     def size(self) -> int:
         """The number of stored counters, public and shared."""
         self.take_time()
@@ -99,5 +107,7 @@ class QueriedSession:
 
 def from_row(row: tuple[Any, ...]) -> tuple[Key, Counter]:
     """Build a counter from a row of the queries; SQLite has 0 and 1 as booleans."""
-    namespace, key, value, lower, upper, resettable, created, expires, version, hour, base = row
-    return Key(namespace, key), Counter(value, lower, upper, bool(resettable), created, expires, version, hour, base)
+    namespace, key, value, lower, upper, resettable, created, expires, version, hour, base, flags = row
+    return Key(namespace, key), Counter(
+        value, lower, upper, bool(resettable), created, expires, version, hour, base, flags
+    )

@@ -62,7 +62,7 @@ _STORAGE_ERRORS = (
 )
 
 _encode = msgspec.json.Encoder().encode
-_decode_rows = msgspec.json.Decoder(list[tuple[str, str, int, int, int, int, int, int, int, int, int]]).decode
+_decode_rows = msgspec.json.Decoder(list[tuple[str, str, int, int, int, int, int, int, int, int, int, int]]).decode
 _queries = named_queries("sqlite", "apsw")
 
 

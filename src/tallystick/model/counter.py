@@ -27,6 +27,10 @@ NEVER = FOREVER
 
 HOUR_MS = 3_600_000
 
+OWNED, LOCKED, RESTRICTED = 1, 2, 4
+"""Bits of ``Counter.flags``: it has an owner and never expires; only its owner changes it; it counts only additions
+that were checked against its owner's rules (``services/counting/owned``)."""
+
 
 class Counter(Struct, frozen=True, gc=False):
     """A number with an identity, bounds and a version.
@@ -42,6 +46,7 @@ class Counter(Struct, frozen=True, gc=False):
         hour: the hour of UTC of the last change, in hours since 1970; never less than before. 0: unknown, because the
             counter was last changed before hours were recorded.
         base: the value at the start of that hour, or with which the counter was created in it.
+        flags: ``OWNED``, ``LOCKED`` and ``RESTRICTED``; 0 for an anonymous counter.
     """
 
     value: int
@@ -53,22 +58,27 @@ class Counter(Struct, frozen=True, gc=False):
     version: int
     hour: int = 0
     base: int = 0
+    flags: int = 0
 
 
 class Add(Struct, frozen=True, gc=False):
     """Add ``amount``; with ``creates``, create a missing counter first (bounds 0..1, not resettable).
 
     Attributes:
-        lifetime: milliseconds from now until the counter expires, as in every operation that changes one.
+        lifetime: milliseconds from now until the counter expires, as in every operation that changes one. Counters
+            with an owner never expire.
+        passes: flags of the counter that do not hold it up: ``RESTRICTED`` once the owner's rules were checked,
+            ``LOCKED`` too when the owner adds.
     """
 
     amount: int
     creates: bool = False
     lifetime: int = LIFETIME_MS
+    passes: int = 0
 
 
 class Set(Struct, frozen=True, gc=False):
-    """Replace the value. ``forced`` allows it on counters that are not resettable, for the operator."""
+    """Replace the value. ``forced`` allows it whatever the counter allows, for its owner and for the operator."""
 
     value: int
     forced: bool = False
@@ -76,13 +86,29 @@ class Set(Struct, frozen=True, gc=False):
 
 
 class Create(Struct, frozen=True, gc=False):
-    """Create a counter; refused if it exists."""
+    """Create a counter; refused if it exists.
+
+    Attributes:
+        flags: of the new counter.
+        authorized: whether it may be created in a namespace that is reserved, too.
+    """
 
     value: int = 0
     lower: int = -1
     upper: int = 1
     resettable: bool = False
     lifetime: int = LIFETIME_MS
+    flags: int = 0
+    authorized: bool = False
+
+
+class Amend(Struct, frozen=True, gc=False):
+    """Change what a counter allows, for its owner; None leaves a member as it is."""
+
+    lower: int | None = None
+    upper: int | None = None
+    resettable: bool | None = None
+    flags: int | None = None
 
 
 class Put(Struct, frozen=True, gc=False):
@@ -104,7 +130,7 @@ class Delete(Struct, frozen=True, gc=False):
     only_expired: bool = False
 
 
-Operation = Add | Set | Create | Put | Renew | Delete
+Operation = Add | Set | Create | Amend | Put | Renew | Delete
 
 HIT = Add(1, creates=True)
 
@@ -118,6 +144,12 @@ class RefusalReason(Enum):
     NOT_RESETTABLE = "not resettable"
     OUT_OF_RANGE = "out of range"
     CREATION_LIMITED = "creation limited"
+    LOCKED = "locked"
+    """Only the counter's owner may change it."""
+    RESTRICTED = "restricted"
+    """The counter counts only what its owner's rules admit."""
+    RESERVED = "namespace reserved"
+    """Only the owner of the namespace's site creates counters in it."""
 
 
 class Outcome(Struct, frozen=True, gc=False):
@@ -137,6 +169,7 @@ class Outcome(Struct, frozen=True, gc=False):
 
 
 LIMITED = Outcome(None, None, RefusalReason.CREATION_LIMITED)
+RESERVED = Outcome(None, None, RefusalReason.RESERVED)
 _MISSING = Outcome(None, None, RefusalReason.MISSING)
 _REFUSED_CREATION = Outcome(None, None, RefusalReason.OUT_OF_BOUNDS)
 _FRESH_HIT = Counter(0, 0, 1, resettable=False, created=0, expires=0, version=0)
@@ -171,10 +204,16 @@ def apply(counter: Counter | None, operation: Operation, now: int) -> tuple[Coun
     live = alive(counter, now)
     if isinstance(operation, Create):
         return _create(counter, live, operation, now)
+    return (counter, _MISSING) if live is None else _change(live, operation, now)
+
+
+def _change(live: Counter, operation: Operation, now: int) -> tuple[Counter, Outcome]:
+    if isinstance(operation, Amend):
+        return _amend(live, operation)
     if isinstance(operation, Renew):
-        return _renew(counter, live, operation, now)
+        return _renew(live, operation, now)
     assert isinstance(operation, Set)
-    return _set(counter, live, operation, now)
+    return _set(live, operation, now)
 
 
 def apply_repeatedly(
@@ -185,7 +224,7 @@ def apply_repeatedly(
         amount, old = operation.amount, counter.value
         value = old + amount * times
         expires = _prolonged(counter, now, operation.lifetime)
-        lives = counter.expires > now and expires > now
+        lives = counter.expires > now and expires > now and counter.flags <= OWNED
         if lives and counter.lower <= amount <= counter.upper and INT64_MIN <= value <= INT64_MAX:
             values = [old + amount * number for number in range(times + 1)]
             hour, base = _hour_of_change(counter, now)
@@ -209,6 +248,8 @@ def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | N
         before = _FRESH_HIT
         created = True
     old = before.value
+    if before.flags > OWNED and (held_up := before.flags & ~operation.passes) > OWNED:
+        return counter, _barred(old, held_up)
     if not before.lower <= amount <= before.upper:
         return counter, _REFUSED_CREATION if created else Outcome(old, old, RefusalReason.OUT_OF_BOUNDS)
     value = old + amount
@@ -225,13 +266,14 @@ def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | N
         before.version + 1,
         hour,
         base,
+        before.flags,
     )
     return after, Outcome(value, None if created else old, None, created)
 
 
-def _set(counter: Counter | None, live: Counter | None, operation: Set, now: int) -> tuple[Counter | None, Outcome]:
-    if live is None:
-        return counter, _MISSING
+def _set(live: Counter, operation: Set, now: int) -> tuple[Counter, Outcome]:
+    if live.flags > OWNED and not operation.forced:
+        return live, _barred(live.value, live.flags)
     if not (live.resettable or operation.forced):
         return live, Outcome(live.value, live.value, RefusalReason.NOT_RESETTABLE)
     if not INT64_MIN <= operation.value <= INT64_MAX:
@@ -249,7 +291,7 @@ def _create(
         return live, Outcome(live.value, live.value, RefusalReason.EXISTS)
     if not _in_range(operation.value, operation.lower, operation.upper):
         return counter, Outcome(None, None, RefusalReason.OUT_OF_RANGE)
-    expires = FOREVER if operation.lifetime == NEVER else now + operation.lifetime
+    expires = FOREVER if operation.lifetime == NEVER or operation.flags & OWNED else now + operation.lifetime
     after = Counter(
         value=operation.value,
         lower=operation.lower,
@@ -260,13 +302,27 @@ def _create(
         version=1,
         hour=now // HOUR_MS,
         base=operation.value,
+        flags=operation.flags,
     )
     return after, Outcome(after.value, None, None, created=True)
 
 
-def _renew(counter: Counter | None, live: Counter | None, operation: Renew, now: int) -> tuple[Counter | None, Outcome]:
-    if live is None:
-        return counter, _MISSING
+def _amend(live: Counter, operation: Amend) -> tuple[Counter, Outcome]:
+    lower = live.lower if operation.lower is None else operation.lower
+    upper = live.upper if operation.upper is None else operation.upper
+    resettable = live.resettable if operation.resettable is None else operation.resettable
+    flags = live.flags if operation.flags is None else operation.flags
+    if not _in_range(live.value, lower, upper):
+        return live, Outcome(live.value, live.value, RefusalReason.OUT_OF_RANGE)
+    expires = FOREVER if flags & OWNED else live.expires
+    version = live.version + 1
+    after = replace(
+        live, lower=lower, upper=upper, resettable=resettable, flags=flags, expires=expires, version=version
+    )
+    return after, Outcome(live.value, live.value)
+
+
+def _renew(live: Counter, operation: Renew, now: int) -> tuple[Counter, Outcome]:
     expires = _prolonged(live, now, operation.lifetime)
     return replace(live, expires=expires, version=live.version + 1), Outcome(live.value, live.value)
 
@@ -282,7 +338,9 @@ def _put(counter: Counter | None, operation: Put, now: int) -> tuple[Counter | N
     # Versions only rise: a reader that has seen one must never take an older state for newer.
     version = imported.version if live is None else max(imported.version, live.version + 1)
     hour, base = (now // HOUR_MS, imported.value) if live is None else _hour_of_change(live, now)
-    after = replace(imported, version=version, hour=hour, base=base)
+    flags = imported.flags if live is None else live.flags
+    expires = FOREVER if flags & OWNED else imported.expires
+    after = replace(imported, version=version, expires=expires, hour=hour, base=base, flags=flags)
     return after, Outcome(after.value, live.value if live else None, None, created=live is None)
 
 
@@ -310,7 +368,14 @@ def _prolonged(counter: Counter, now: int, lifetime: int) -> int:
     expires = FOREVER if lifetime == NEVER else now + lifetime
     # Never earlier than before: a machine that starts with its clock in the past must not make counters
     # expire the moment the clock is put right. Where counters expire again, those of FOREVER get a lifetime.
-    return expires if counter.expires < expires or counter.expires == FOREVER else counter.expires
+    if counter.expires < expires or (counter.expires == FOREVER and not counter.flags & OWNED):
+        return expires
+    return counter.expires
+
+
+def _barred(value: int, flags: int) -> Outcome:
+    """The refusal of a change that a counter's flags hold up."""
+    return Outcome(value, value, RefusalReason.LOCKED if flags & LOCKED else RefusalReason.RESTRICTED)
 
 
 def _hour_of_change(before: Counter, now: int) -> tuple[int, int]:

@@ -51,10 +51,11 @@ class HotRequest:
     def set_result(self, result: Any) -> None:  # noqa: ANN401  # what the lane's service returns
         """Respond with the lane's answer to a result. Called on the event loop."""
         try:
-            answer = self._lane.answer(self, result)
+            answer: Answer | None = self._lane.answer(self, result)
         except Exception as error:  # noqa: BLE001  # the lane turns errors into answers
             answer = self._lane.refuse(self, error)
-        self.respond(answer)
+        if answer is not None:
+            self.respond(answer)
 
     def set_exception(self, error: Exception) -> None:
         """Respond with the lane's answer to an error. Called on the event loop."""
@@ -89,8 +90,12 @@ class HotLane(Protocol):
             names for the metrics; then nothing has been changed: nothing counted, nothing taken from a limit.
         """
 
-    def answer(self, request: HotRequest, result: Any) -> Answer:  # noqa: ANN401
-        """The answer to a result. Counts it for the metrics."""
+    def answer(self, request: HotRequest, result: Any) -> Answer | None:  # noqa: ANN401
+        """The answer to a result. Counts it for the metrics.
+
+        None if the result shows that the request needs more than the lane does: then the lane has begun to carry it
+        out in another way, and responds itself.
+        """
 
     def refuse(self, request: HotRequest, error: Exception) -> Answer:
         """The answer to an error, of whatever type. Counts it for the metrics; raises nothing."""

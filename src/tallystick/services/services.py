@@ -27,6 +27,8 @@ from tallystick.services.analytics.visitor_counter import VisitorCounter
 from tallystick.services.clock import ClockWatch
 from tallystick.services.counting.counter_uploads import CounterUploads
 from tallystick.services.counting.counting import Counting
+from tallystick.services.counting.owned.service import OwnedCounters
+from tallystick.services.counting.owned.visitors import CounterVisitors
 from tallystick.services.exports.exports import Exports
 from tallystick.services.feed.following import Following
 from tallystick.services.idempotency import InFlight
@@ -49,6 +51,8 @@ class Services(Struct, frozen=True, kw_only=True):
     clock: ClockWatch
     counting: Counting
     counter_uploads: CounterUploads
+    owned_counters: OwnedCounters
+    counter_visitors: CounterVisitors
     setup: Setup
     seals: Seals
     superuser_logins: SuperuserLogins
@@ -124,6 +128,8 @@ def build_services(  # noqa: PLR0913  # settings of single services
         clock=clock,
         counting=Counting(ledger, counter_lifetime, in_flight),
         counter_uploads=CounterUploads(ledger, counter_lifetime, data),
+        owned_counters=OwnedCounters(ledger, in_flight),
+        counter_visitors=CounterVisitors(ledger),
         setup=Setup(ledger),
         seals=seals or Seals.new(),
         superuser_logins=SuperuserLogins(ledger),

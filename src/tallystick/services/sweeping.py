@@ -6,6 +6,7 @@ import structlog
 
 from tallystick.services.clock import ClockWatch
 from tallystick.services.counting.counting import Counting
+from tallystick.services.counting.owned.rules import forget_seen, some_seen_are_over
 from tallystick.services.counting.thinning import HistoryThinning
 from tallystick.services.services import Services
 from tallystick.services.sharing.sweeping import sweep
@@ -27,6 +28,9 @@ def sweeps(services: Services) -> list[BackgroundTask]:
     async def expired_counters() -> None:
         if removed := await remove_expired(services.counting, services.clock):
             log.info("expired counters removed", count=removed)
+        ledger = services.ledger
+        if await ledger.read(some_seen_are_over, ledger.clock()):
+            await ledger.write(forget_seen, ledger.clock())
 
     thinning = HistoryThinning(services.ledger)
 

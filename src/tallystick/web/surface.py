@@ -15,6 +15,7 @@ from tallystick.web.asgi import AsgiApp, Scope
 from tallystick.web.bodies import LARGEST_STREAMED
 from tallystick.web.openapi import Description
 from tallystick.web.own_address import OwnAddress
+from tallystick.web.public_limits import CreationLimit, KeyedLimit
 from tallystick.web.rate_limit import Rate, RateLimits
 from tallystick.web.traffic import Traffic
 
@@ -33,7 +34,8 @@ class Kit(Struct, frozen=True, kw_only=True):
         limits: every surface's limits, as the operator has set them.
         description: the API of every surface.
         connections: what the HTTP server counts.
-        creation_limit: new public counters a second and client address; 0 for no limit.
+        creations: the limit of new public counters; None for no limit.
+        keyed: the limit of changes of public counters with an ``Idempotency-Key``.
         count_prefetch: whether requests that a browser makes ahead of time count.
         max_upload: bytes of a file in a body that is streamed.
     """
@@ -44,9 +46,10 @@ class Kit(Struct, frozen=True, kw_only=True):
     traffic: Traffic
     description: Description
     connections: ConnectionCounts
+    keyed: KeyedLimit
     public_counters: PublicCounters = "open"
     join: Joining = "invited"
-    creation_limit: int = 0
+    creations: CreationLimit | None = None
     count_prefetch: bool = False
     max_upload: int = LARGEST_STREAMED
 

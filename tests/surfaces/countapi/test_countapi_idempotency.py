@@ -13,8 +13,8 @@ from support.services import limits
 from tallystick.errors import StoreBusy
 from tallystick.gathering import GatheringThread
 from tallystick.services.idempotency import KeyedRequest
-from tallystick.surfaces.countapi.limits import KeyedLimit
 from tallystick.web.address import ClientAddresses
+from tallystick.web.public_limits import KeyedLimit
 from tallystick.web.rate_limit import Rate
 
 

@@ -32,6 +32,11 @@ async def test_a_counter_is_read_without_counting(site: InProcess) -> None:
             "lower": -2,
             "upper": 1,
             "resettable": True,
+            "owned": False,
+            "locked": False,
+            "label": "",
+            "origins": [],
+            "unique": None,
         }
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cache-control"] == "no-store"

@@ -273,7 +273,7 @@ def join_account(
 def delete_account(session: Session, number: int, now: int) -> None:
     """Delete an account with its tokens, login sessions, own segments, saved views, annotations and pins.
 
-    Sites stay, and so do counters with other members.
+    Sites stay, and so do counters with other members, and public counters, which nobody owns then.
 
     Raises:
         InputRefused: a site would be left without an admin, or there is no such account.
@@ -292,6 +292,7 @@ def delete_account(session: Session, number: int, now: int) -> None:
     session.common.delete_annotations_of_person(session.connection, owner=number)
     session.common.delete_pins_of_person(session.connection, account=number)
     session.common.delete_access_invites_of_person(session.connection, account=number)
+    session.common.leave_owned_counters(session.connection, account=number)
     session.common.delete_account(session.connection, id=number)
     note(session, EventKind.ACCOUNT_DELETED, now, person.email)
 

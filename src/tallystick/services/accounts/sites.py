@@ -235,6 +235,7 @@ def delete_site(session: Session, number: int, now: int) -> int:
     session.common.mark_deleted(session.connection, id=number, code=f"deleted-{number}", updated=now)
     session.common.leave_site(session.connection, site=number)
     session.common.delete_site_hosts(session.connection, site=number)
+    session.common.release_namespaces_of(session.connection, site=number)
     note(session, EventKind.SITE_DELETED, now, _subject(site))
     return enqueue(session, DeleteSite(number), now)
 

@@ -23,6 +23,7 @@ from tallystick.model.counter import (
 )
 from tallystick.model.key import Key, is_public, lane_of
 from tallystick.services.counting.add_once import AddOnce, ReplayedAddition, add_once
+from tallystick.services.counting.owned.rules import AddingSender
 from tallystick.services.idempotency import InFlight, KeyedRequest
 
 SWEPT_AT_ONCE = 2_000
@@ -58,17 +59,31 @@ class Counting:
         """Like ``add``, for a caller that brings what waits for the outcome."""
         self._ledger.count_into(future, key, operation, admit)
 
+    async def add_checked(self, key: Key, operation: Add, sender: AddingSender) -> Outcome:
+        """Add an amount to a counter that counts only what its owner's rules admit (``RefusalReason.RESTRICTED``)."""
+        item = AddOnce(key=key, operation=operation, sender=sender)
+        outcome: Outcome = await self._ledger.join(add_once, item, lane_of(key))
+        return outcome
+
     async def add_once(
-        self, request: KeyedRequest, key: Key, operation: Add, admit: Admit | None = None
+        self,
+        request: KeyedRequest,
+        key: Key,
+        operation: Add,
+        admit: Admit | None = None,
+        sender: AddingSender | None = None,
     ) -> Outcome | ReplayedAddition:
         """Add an amount, or return the recorded outcome if the request was carried out before.
+
+        Args:
+            sender: for the rules of the counter's owner.
 
         Raises:
             KeyReused: the key was used for another request.
             KeyInFlight: the same request is in flight.
         """
         self._ledger.note_request()
-        item = AddOnce(key=key, operation=operation, admit=admit, request=request)
+        item = AddOnce(key=key, operation=operation, admit=admit, sender=sender, request=request)
         with self._in_flight.alone(request):
             result: Outcome | ReplayedAddition = await self._ledger.join(add_once, item, lane_of(key))
         return result

@@ -6,8 +6,8 @@ from tallystick.services.services import Services
 from tallystick.surfaces.countapi import hot
 from tallystick.surfaces.countapi.app import NAME, CountApi
 from tallystick.surfaces.countapi.errors import REASONS
-from tallystick.surfaces.countapi.limits import KEYED
 from tallystick.surfaces.countapi.routes import PREFIXES
+from tallystick.web.public_limits import KEYED
 from tallystick.web.surface import Kit, Surface, SurfaceApps
 
 

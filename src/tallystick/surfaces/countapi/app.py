@@ -3,7 +3,7 @@
 Plain ASGI: this is the hot path. Paths repeat from request to request, so each is parsed once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,12 +13,13 @@ from msgspec.structs import replace
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.ledger.folding import Admit
 from tallystick.model.key import Key
+from tallystick.services.counting.owned.rules import AddingSender
 from tallystick.services.services import Services
 from tallystick.surfaces.countapi import errors, wire
 from tallystick.surfaces.countapi.handlers import Request
-from tallystick.surfaces.countapi.limits import CreationLimit, KeyedLimit
 from tallystick.surfaces.countapi.routes import RouteTarget, target_of
 from tallystick.surfaces.countapi.wire import Payload
+from tallystick.web.adding_sender import sender_of
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.pixel import PIXEL
 from tallystick.web.surface import Kit
@@ -42,9 +43,9 @@ class CountApi:
 
     def __init__(self, services: Services, kit: Kit) -> None:
         self.counting, self._traffic = services.counting, kit.traffic
-        self.creations = CreationLimit(kit.creation_limit) if kit.creation_limit else None
-        self._addresses = kit.addresses
-        self._keyed = KeyedLimit(kit.limits, kit.addresses)
+        self.creations = kit.creations
+        self._addresses, self._visitors = kit.addresses, services.counter_visitors
+        self._keyed = kit.keyed
         self.count_prefetch, self.public_counters = kit.count_prefetch, kit.public_counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # no body is read
@@ -112,6 +113,10 @@ class CountApi:
         """Whether a client may create one more counter. Called on the writer's thread, when one is about to be made."""
         return self.creations is None or self.creations.admit(self._addresses.of(scope))
 
+    def sender_of(self, key: Key, scope: Mapping[str, Any]) -> Awaitable[AddingSender]:
+        """What the rules of a counter's owner need to know of a request's sender."""
+        return sender_of(self._visitors, self._addresses, key, scope)
+
     async def _answer(self, scope: Scope, target: RouteTarget | None, parameters: dict[str, str]) -> Payload:
         if target is None or scope["method"] not in _METHODS:
             self.counting.note_request()
@@ -142,7 +147,8 @@ class CountApi:
         admit_keyed = None
         if idempotency_key is not None:
             admit_keyed = partial(self._keyed.admit, scope)
-        return Request(key, path, parameters, counts, admit, headers, idempotency_key, admit_keyed)
+        sender = partial(self.sender_of, key, scope)
+        return Request(key, path, parameters, counts, admit, headers, sender, idempotency_key, admit_keyed)
 
 
 def never() -> bool:

@@ -64,6 +64,11 @@ REFUSALS = {
     RefusalReason.EXISTS: RefusedOutcome(409),
     RefusalReason.OUT_OF_BOUNDS: RefusedOutcome(403),
     RefusalReason.NOT_RESETTABLE: RefusedOutcome(403),
+    RefusalReason.LOCKED: RefusedOutcome(403),
+    RefusalReason.RESTRICTED: RefusedOutcome(403),
+    RefusalReason.RESERVED: RefusedOutcome(
+        403, error_body("This namespace is reserved: only the owner of its site creates counters in it.")
+    ),
     # The original never documented these two.
     RefusalReason.OUT_OF_RANGE: RefusedOutcome(
         400, error_body("The value would leave the signed 64-bit range. It is unchanged.")

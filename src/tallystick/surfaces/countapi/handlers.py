@@ -3,7 +3,7 @@
 A request that must not count (HEAD, prefetch) gets the stored value from the same handler.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from tallystick.ledger.folding import Admit
 from tallystick.model.counter import Add, Counter, Create, Outcome, RefusalReason
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting.counting import Counting
+from tallystick.services.counting.owned.rules import AddingSender
 from tallystick.services.idempotency import KeyedRequest, StoredResponse
 from tallystick.surfaces.countapi import wire
 from tallystick.surfaces.countapi.errors import MALFORMED_NAME, key_refusal, refused, too_many_keyed
@@ -34,6 +35,7 @@ class Request(Struct):
         counts: False if the request must not change anything.
         admit: the limit of new counters, called before the request creates one; None for no limit.
         headers: of the request, as in the ASGI scope.
+        sender: finds out what the rules of the counter's owner need to know.
         idempotency_key: value of that header; None without one.
         admit_keyed: the limit of keyed requests, called before the key is looked up; None for no limit.
     """
@@ -44,6 +46,7 @@ class Request(Struct):
     counts: bool
     admit: Admit | None
     headers: list[tuple[bytes, bytes]]
+    sender: Callable[[], Awaitable[AddingSender]]
     idempotency_key: bytes | None
     admit_keyed: Callable[[], Admission] | None = None
 
@@ -93,7 +96,10 @@ async def _add(counting: Counting, request: Request, operation: Add) -> Payload:
         return await get(counting, request)
     if request.idempotency_key is not None:
         return await _add_once(counting, request, operation, request.idempotency_key)
-    return added(await counting.add(request.key, operation, request.admit), request.path)
+    outcome = await counting.add(request.key, operation, request.admit)
+    if outcome.refused is RefusalReason.RESTRICTED:
+        outcome = await counting.add_checked(request.key, operation, await request.sender())
+    return added(outcome, request.path)
 
 
 def added(outcome: Outcome, path: bytes) -> Payload:
@@ -111,6 +117,8 @@ async def _add_once(counting: Counting, request: Request, operation: Add, key: b
         return too_many_keyed(admission.wait, request.path)
     try:
         result = await counting.add_once(keyed, request.key, operation, request.admit)
+        if isinstance(result, Outcome) and result.refused is RefusalReason.RESTRICTED:
+            result = await counting.add_once(keyed, request.key, operation, request.admit, await request.sender())
     except (KeyReused, KeyInFlight) as error:
         return key_refusal(error, request.path)
     if isinstance(result, Outcome):

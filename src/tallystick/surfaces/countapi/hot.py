@@ -3,6 +3,7 @@
 Every answer is the one that ``app.py`` gives: both use its encoders.
 """
 
+import asyncio
 from functools import lru_cache, partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.ledger.folding import Admit
-from tallystick.model.counter import Add, Outcome
+from tallystick.model.counter import Add, Outcome, RefusalReason
 from tallystick.model.key import Key
 from tallystick.server.hot_lane import Answer, HotLane, HotRequest, decoded_path, header_lines, with_length
 from tallystick.server.refusals import Refusal
@@ -53,6 +54,7 @@ class HotCounters:
         # URLs repeat; longer ones would make the cache large.
         self._target = lru_cache(PATHS_REMEMBERED)(self._parsed)
         self._may_create = api.public_counters == "open"
+        self._checking: set[asyncio.Task[None]] = set()
         self._limits_creation = self._may_create and api.creations is not None
 
     def take(self, request: HotRequest) -> str | None:
@@ -74,11 +76,14 @@ class HotCounters:
             request.respond(self.refuse(request, error))
         return None
 
-    def answer(self, request: HotRequest, result: Any) -> Answer:  # noqa: ANN401
+    def answer(self, request: HotRequest, result: Any) -> Answer | None:  # noqa: ANN401
         """See ``HotLane``."""
         target: HotTarget = request.context
         if type(result) is not Outcome:
             return self._encoded(target, handlers.read(self._counting.alive_now(result), target.path))
+        if result.refused is RefusalReason.RESTRICTED:
+            self._check_later(request)
+            return None
         if result.refused is not None:
             return self._encoded(target, self._api.without_creation(handlers.added(result, target.path)))
         self._answers[_OK] += 1
@@ -91,6 +96,23 @@ class HotCounters:
         """See ``HotLane``."""
         target: HotTarget = request.context
         return self._encoded(target, self._api.payload_of(error, target.path))
+
+    def _check_later(self, request: HotRequest) -> None:
+        """Carry out an addition to a counter that counts only what its owner's rules admit, and respond."""
+        task = asyncio.get_running_loop().create_task(self._checked(request))
+        self._checking.add(task)
+        task.add_done_callback(self._checking.discard)
+
+    async def _checked(self, request: HotRequest) -> None:
+        target: HotTarget = request.context
+        assert target.addition is not None
+        try:
+            sender = await self._api.sender_of(target.key, request.scope)
+            outcome = await self._counting.add_checked(target.key, target.addition, sender)
+            answer = self._encoded(target, handlers.added(outcome, target.path))
+        except Exception as error:  # noqa: BLE001  # errors become responses in one place
+            answer = self.refuse(request, error)
+        request.respond(answer)
 
     def _encoded(self, target: HotTarget, answer: Payload) -> Answer:
         self._api.count(answer, answer.status)

@@ -1,11 +1,21 @@
 """Errors as responses of this surface: ``{"error": {"code": ..., "message": ..., "field": ...}}``."""
 
 import secrets
+from collections.abc import Mapping
 
 import msgspec
 import structlog
 
-from tallystick.errors import STORE_ERRORS, InputRefused, StoreUnavailable
+from tallystick.errors import (
+    STORE_ERRORS,
+    CounterReason,
+    InputRefused,
+    InvalidFields,
+    KeyInFlight,
+    KeyReused,
+    OwningRefused,
+    StoreUnavailable,
+)
 from tallystick.server.hot_lane import Answer, header_lines
 from tallystick.server.refusals import Refusal
 from tallystick.web.answers import ApiResponse, answer_of
@@ -13,6 +23,7 @@ from tallystick.web.cors import preflight_headers
 from tallystick.web.refusals import (
     ApiRefused,
     Headers,
+    PermissionMissing,
     RateLimited,
     Unauthorized,
     refused_by_server,
@@ -45,6 +56,7 @@ CODE_BY_STATUS = {
     409: "conflict",
     413: "body-too-large",
     414: "query-too-long",
+    422: "idempotency-key-reused",
     417: "expectation-failed",
     426: "upgrade-required",
     429: "rate-limited",
@@ -54,16 +66,41 @@ CODE_BY_STATUS = {
 }
 """The code of refusals that all surfaces share."""
 
+LIMITED = 429
 SWITCHED_OFF = "public-counters-off"
 MALFORMED_NAME = "malformed-name"
 NO_SUCH_COUNTER = "no-such-counter"
+INVALID_FIELD = "invalid-field"
+PERMISSION_MISSING = "permission-missing"
+CREATION_OFF = "creation-off"
+WEAK_KEY = "weak-idempotency-key"
+IN_FLIGHT = "request-in-flight"
+
+BY_REASON: Mapping[CounterReason, tuple[int, str]] = {
+    CounterReason.NOT_FOUND: (404, NO_SUCH_COUNTER),
+    CounterReason.EXISTS: (409, "counter-exists"),
+    CounterReason.OUT_OF_RANGE: (400, "out-of-range"),
+    CounterReason.LIMITED: (429, "creation-limited"),
+    CounterReason.TOO_MANY: (409, "too-many-counters"),
+    CounterReason.NOT_OWNED: (403, "not-owned"),
+    CounterReason.NOT_OWNER: (403, "not-owner"),
+    CounterReason.ALREADY_OWNED: (409, "already-owned"),
+    CounterReason.NO_PROOF: (403, "no-proof"),
+    CounterReason.RESERVED: (403, "namespace-reserved"),
+}
+"""Status and code of refusals about owners."""
 
 REASONS = frozenset(
     {
         *CODE_BY_STATUS.values(),
+        *(code for _, code in BY_REASON.values()),
         SWITCHED_OFF,
         MALFORMED_NAME,
-        NO_SUCH_COUNTER,
+        INVALID_FIELD,
+        PERMISSION_MISSING,
+        CREATION_OFF,
+        WEAK_KEY,
+        IN_FLIGHT,
         *(error.reason for error in STORE_ERRORS),
     }
 )
@@ -91,24 +128,40 @@ class CounterRefused(ApiRefused):
 
 def response_to(error: Exception) -> ApiResponse:
     """The response to an error; an unexpected one is also logged."""
-    if isinstance(error, StoreUnavailable):
-        error = store_refusal(error)
-    if isinstance(error, CounterRefused):
-        return _response(error, error.code, error.field)
-    if isinstance(error, RateLimited):
-        headers = retry_after(max(error.admission.wait, 1))
-        return _response(ApiRefused(str(error), error.status, headers), CODE_BY_STATUS[error.status])
-    if isinstance(error, Unauthorized):
-        return _response(
-            ApiRefused(str(error), error.status, ((b"www-authenticate", b"Bearer"),)), CODE_BY_STATUS[error.status]
-        )
-    if isinstance(error, ApiRefused):
-        return _response(error, CODE_BY_STATUS.get(error.status, CODE_BY_STATUS[400]))
-    if isinstance(error, InputRefused):
-        return _response(ApiRefused(str(error)), CODE_BY_STATUS[400])
+    refused = _refused(error)
+    if isinstance(refused, CounterRefused):
+        return _response(refused, refused.code, refused.field)
+    if refused is not None:
+        return _response(refused, CODE_BY_STATUS.get(refused.status, CODE_BY_STATUS[400]))
     number = secrets.token_hex(4)
     log.error("a request failed", surface=SURFACE, code=number, exc_info=error)
     return _response(ApiRefused(f"unexpected error {number}; the server's log tells more", 500), CODE_BY_STATUS[500])
+
+
+def _refused(error: Exception) -> ApiRefused | None:  # noqa: PLR0911  # one a kind of error
+    """An error as the refusal of a request; None for an unexpected one."""
+    match error:
+        case StoreUnavailable():
+            return store_refusal(error)
+        case RateLimited():
+            return ApiRefused(str(error), error.status, retry_after(max(error.admission.wait, 1)))
+        case Unauthorized():
+            return ApiRefused(str(error), error.status, ((b"www-authenticate", b"Bearer"),))
+        case PermissionMissing():
+            return CounterRefused(error.status, PERMISSION_MISSING, str(error))
+        case ApiRefused():
+            return error
+        case OwningRefused():
+            status, code = BY_REASON[error.reason]
+            return CounterRefused(status, code, str(error), headers=retry_after(1) if status == LIMITED else ())
+        case KeyInFlight():
+            return CounterRefused(409, IN_FLIGHT, str(error), headers=retry_after(1))
+        case InvalidFields():
+            field, (message, *_) = next(iter(error.errors.items()))
+            return CounterRefused(400, INVALID_FIELD, f"{field} {message}", field=field)
+        case InputRefused() | KeyReused():
+            return ApiRefused(str(error), 422 if isinstance(error, KeyReused) else 400)
+    return None
 
 
 def refuse(_path: str, refusal: Refusal) -> Answer:

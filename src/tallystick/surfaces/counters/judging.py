@@ -1,6 +1,7 @@
 """The checks of a request, in their order: README.md has them as a list."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -51,6 +52,11 @@ class PublicCall(Struct, frozen=True, kw_only=True):
     headers: Mapping[bytes, bytes]
     body: bytes
     now: int
+
+    @property
+    def client(self) -> IPv4Address | IPv6Address | None:
+        """The client's address."""
+        return self.kit.addresses.of(self.scope)
 
     @property
     def key(self) -> Key:
@@ -144,15 +150,26 @@ class CountersApi(Api):
         return send_response(response, list(COMMON), request.scope, send)
 
 
+def namespace_named(name: str) -> str:
+    """A namespace.
+
+    Raises:
+        CounterRefused: the text is no name.
+    """
+    if not legal_name(name):
+        raise CounterRefused(400, MALFORMED_NAME, f"a namespace has {NAME_RULE}", field="namespace")
+    return name
+
+
 def key_named(namespace: str, key: str) -> Key:
     """The key of two names.
 
     Raises:
         CounterRefused: one of them is no name.
     """
-    for field, name in (("namespace", namespace), ("key", key)):
-        if not legal_name(name):
-            raise CounterRefused(400, MALFORMED_NAME, f"a {field} has {NAME_RULE}", field=field)
+    namespace_named(namespace)
+    if not legal_name(key):
+        raise CounterRefused(400, MALFORMED_NAME, f"a key has {NAME_RULE}", field="key")
     return Key(namespace, key)
 
 

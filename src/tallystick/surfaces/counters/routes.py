@@ -1,6 +1,7 @@
 """Every URL of this surface."""
 
-from tallystick.surfaces.counters import reading
+from tallystick.surfaces.counters import owning, reading
+from tallystick.surfaces.counters.asking import OWNED_RATE
 from tallystick.surfaces.counters.history import handlers as history
 from tallystick.surfaces.counters.judging import RATE, PublicRoute
 from tallystick.surfaces.counters.scripts import serving
@@ -8,7 +9,18 @@ from tallystick.web.rate_limit import Rate
 
 ROUTES = (
     # each with or without a slash at the end
+    PublicRoute("GET", "/api/counters", reading.mine),
+    PublicRoute("POST", "/api/counters", owning.create),
+    PublicRoute("GET", "/api/counters/{namespace}", reading.reservation),
+    PublicRoute("PUT", "/api/counters/{namespace}", owning.reserve),
+    PublicRoute("DELETE", "/api/counters/{namespace}", owning.release),
     PublicRoute("GET", "/api/counters/{namespace}/{key}", reading.one),
+    PublicRoute("PATCH", "/api/counters/{namespace}/{key}", owning.amend),
+    PublicRoute("DELETE", "/api/counters/{namespace}/{key}", owning.delete),
+    PublicRoute("POST", "/api/counters/{namespace}/{key}/set", owning.set_),
+    PublicRoute("POST", "/api/counters/{namespace}/{key}/reset", owning.reset),
+    PublicRoute("POST", "/api/counters/{namespace}/{key}/rename", owning.rename),
+    PublicRoute("POST", "/api/counters/{namespace}/{key}/claim", owning.claim),
     PublicRoute("GET", "/history/{namespace}/{file}", history.of_counter),
     # scripts for pages: a file is no question, and has no limit
     *(PublicRoute("GET", f"/{name}", serving.script, rate=None) for name in serving.NAMES),
@@ -17,4 +29,5 @@ PREFIXES = ("/api/counters", "/history", *(f"/{name}" for name in serving.NAMES)
 RATES = (
     Rate(RATE, 600, 60, "the API of public counters, per address"),
     Rate(history.RATE, 120, 60, "histories of public counters, per address and namespace"),
+    Rate(OWNED_RATE, 200, 86_400, "new public counters with a secret, which never expire, per address"),
 )

@@ -1,13 +1,12 @@
 """A counter as JSON. The names of this surface stop here."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from tallystick.model.counter import FOREVER, Counter
-from tallystick.model.key import Key
+from tallystick.model.counter import FOREVER, OWNED
+from tallystick.services.counting.owned.rows import CounterOwner, OwnedCounter
 from tallystick.surfaces.counters.errors import UNCACHED
 from tallystick.web.answers import ApiResponse
 from tallystick.web.refusals import Headers
@@ -15,8 +14,9 @@ from tallystick.web.refusals import Headers
 _encode = msgspec.json.Encoder().encode
 
 
-def counter_members(key: Key, counter: Counter) -> Mapping[str, Any]:
+def counter_members(found: OwnedCounter) -> dict[str, Any]:
     """The members of a counter, in their order."""
+    key, counter, owner = found.key, found.counter, found.owner or CounterOwner()
     return {
         "namespace": key.namespace,
         "key": key.key,
@@ -27,6 +27,11 @@ def counter_members(key: Key, counter: Counter) -> Mapping[str, Any]:
         "resettable": counter.resettable,
         "created": time_text(counter.created),
         "expires": None if counter.expires >= FOREVER else time_text(counter.expires),
+        "owned": bool(counter.flags & OWNED),
+        "locked": found.locked,
+        "label": owner.label,
+        "origins": owner.origins,
+        "unique": owner.one_each or None,
     }
 
 

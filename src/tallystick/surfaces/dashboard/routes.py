@@ -197,7 +197,7 @@ def _public_routes(
 
 def _public_counter_routes(guard: PageGuard, services: PageServices, counting: Counting, kit: Kit) -> list[BaseRoute]:
     """They come before those of shared counters, whose ids are never ``public``."""
-    counters = PublicCounterPages(services, counting, kit.public_counters, kit.creation_limit)
+    counters = PublicCounterPages(services, counting, kit.public_counters, kit.creations)
     counter = "/counters/public/{namespace}/{key}"
     rows: list[Row] = [
         ("/counters/public", counters.list_page, counters.create),

@@ -3,7 +3,7 @@
 -- releases the GIL and takes it again.
 SELECT json_group_array(json_array(
     counter.namespace, counter.key, counter.value, counter.lower, counter.upper,
-    counter.resettable, counter.created, counter.expires, counter.version, counter.hour, counter.base))
+    counter.resettable, counter.created, counter.expires, counter.version, counter.hour, counter.base, counter.flags))
 FROM jsonb_each(:keys) AS wanted
 CROSS JOIN counter
 WHERE counter.lane = wanted.value ->> 0
@@ -12,14 +12,17 @@ WHERE counter.lane = wanted.value ->> 0
 
 -- name: save(rows)!
 -- Store the changed counters of a batch, new and existing ones.
-INSERT INTO counter (lane, namespace, key, value, lower, upper, resettable, created, expires, version, hour, base)
+INSERT INTO counter (
+    lane, namespace, key, value, lower, upper, resettable, created, expires, version, hour, base, flags)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
-       value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
+       value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
+       value ->> 12
 FROM jsonb_each(:rows) WHERE true
 ON CONFLICT (lane, namespace, key) DO UPDATE SET
     value = excluded.value, lower = excluded.lower, upper = excluded.upper,
     resettable = excluded.resettable, created = excluded.created,
-    expires = excluded.expires, version = excluded.version, hour = excluded.hour, base = excluded.base;
+    expires = excluded.expires, version = excluded.version, hour = excluded.hour, base = excluded.base,
+    flags = excluded.flags;
 
 -- name: remove(keys)!
 -- Remove the counters of a batch that its operations deleted.
@@ -28,7 +31,7 @@ DELETE FROM counter WHERE (lane, namespace, key) IN (
 
 -- name: page(lane, namespace, key, max_rows)
 -- The next counters in storage order after the given one: a range of the primary key, at constant cost.
-SELECT namespace, key, value, lower, upper, resettable, created, expires, version, hour, base
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version, hour, base, flags
 FROM counter
 WHERE (lane, namespace, key) > (:lane, :namespace, :key)
 ORDER BY lane, namespace, key
@@ -36,7 +39,7 @@ LIMIT :max_rows;
 
 -- name: between(lane, namespace, key, until_namespace, until_key, max_rows)
 -- The first counters of a lane from one name on and before another: a range of the primary key, at constant cost.
-SELECT namespace, key, value, lower, upper, resettable, created, expires, version, hour, base
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version, hour, base, flags
 FROM counter
 WHERE lane = :lane AND (namespace, key) >= (:namespace, :key)
   AND (namespace, key) < (:until_namespace, :until_key)
@@ -45,7 +48,7 @@ LIMIT :max_rows;
 
 -- name: listing(namespace, now, max_rows)
 -- Unexpired counters of one namespace, sorted for display: one range of the primary key in each lane.
-SELECT namespace, key, value, lower, upper, resettable, created, expires, version, hour, base
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version, hour, base, flags
 FROM counter
 WHERE lane IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
   AND namespace = :namespace AND expires > :now
@@ -54,7 +57,7 @@ LIMIT :max_rows;
 
 -- name: listing_all(now, max_rows)
 -- Unexpired public counters, sorted for display. Reads every counter: for the command line only.
-SELECT namespace, key, value, lower, upper, resettable, created, expires, version, hour, base
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version, hour, base, flags
 FROM counter
 WHERE expires > :now AND substr(namespace, 1, 1) <> ':'
 ORDER BY namespace, key

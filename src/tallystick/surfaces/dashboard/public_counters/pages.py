@@ -35,8 +35,7 @@ from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
-from tallystick.web.address import rate_limit_name
-from tallystick.web.rate_limit import Windows
+from tallystick.web.public_limits import CreationLimit
 from tallystick.web.surface import PublicCounters
 
 COUNTERS_OF_PAGE = 50
@@ -46,6 +45,9 @@ REFUSED = {
     RefusalReason.EXISTS: N_("There is a counter of this name already."),
     RefusalReason.OUT_OF_RANGE: N_("The value would not fit into 64 bits."),
     RefusalReason.OUT_OF_BOUNDS: N_("This counter does not count in that direction."),
+    RefusalReason.LOCKED: N_("The owner of this counter has locked it: it can only be read."),
+    RefusalReason.RESTRICTED: N_("This counter counts only on the pages of its owner."),
+    RefusalReason.RESERVED: N_("Only the owner of this namespace's site makes counters in it."),
     RefusalReason.CREATION_LIMITED: N_("Too many new counters in a second. Try again."),
 }
 
@@ -77,12 +79,14 @@ class PublicCounterPages:
 
     Args:
         switch: whether there are public counters, and whether people who are no superusers create them.
-        creation_limit: new counters a second and client address, as for requests of the API; 0 for no limit.
+        creations: the limit of new counters, the same as for requests of the API; None for no limit.
     """
 
-    def __init__(self, services: PageServices, counting: Counting, switch: PublicCounters, creation_limit: int) -> None:
+    def __init__(
+        self, services: PageServices, counting: Counting, switch: PublicCounters, creations: CreationLimit | None
+    ) -> None:
         self._services, self._counting, self._switch = services, counting, switch
-        self._creations = Windows(creation_limit, 1.0) if creation_limit else None
+        self._creations = creations
 
     async def list_page(self, request: PageRequest) -> Response:
         """Counters by name, and a form for another one."""
@@ -102,10 +106,10 @@ class PublicCounterPages:
             key, operation = new_key(request.form), creation(request.form, self._counting.lifetime)
         except InputRefused as error:
             return await self._show_list(request, problems_of(error))
-        address = rate_limit_name(self._services.addresses.of(request.http.scope))
+        address = self._services.addresses.of(request.http.scope)
 
         def admit() -> bool:
-            return superuser or self._creations is None or self._creations.admit(address).admitted
+            return superuser or self._creations is None or self._creations.admit(address)
 
         outcome = await self._counting.create(key, operation, admit)
         if outcome.refused is not None:

@@ -1,4 +1,4 @@
-"""Rate limits of requests without an account: keyed requests and new counters."""
+"""Rate limits of public counters, shared by the surfaces that change them: keyed requests and new counters."""
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address

@@ -1,0 +1,4 @@
+-- name: reserved_among(namespaces)
+-- Those of the namespaces that are reserved.
+SELECT namespace FROM reserved_namespace
+WHERE namespace IN (SELECT value FROM json_array_elements_text(:namespaces::json));

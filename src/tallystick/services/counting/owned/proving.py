@@ -1,0 +1,132 @@
+"""Who asks, and what proves that they own a counter or a namespace."""
+
+import hmac
+import secrets
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+
+from msgspec import Struct
+
+from tallystick.errors import CounterReason, OwningRefused
+from tallystick.ledger import Session
+from tallystick.model.account import Principal
+from tallystick.model.counter import Counter, alive
+from tallystick.model.key import Key
+from tallystick.services.accounts.audit import is_superuser
+from tallystick.services.accounts.site_rows import active_sites
+from tallystick.services.counting.owned.rows import CounterOwner, OwnedCounter, owner_of
+
+SECRET_BEGINS = "counter_"  # noqa: S105  # how secrets of counters begin, so that no token is taken for one
+NONCE_BYTES = 32
+
+
+class Asker(Struct, frozen=True):
+    """The sender of a request.
+
+    Attributes:
+        principal: of a token; None without one.
+        digest: of a counter's secret; None without one.
+    """
+
+    principal: Principal | None = None
+    digest: bytes | None = None
+
+    @property
+    def account(self) -> int | None:
+        """The account that asks."""
+        return None if self.principal is None else self.principal.account.id
+
+    @property
+    def is_superuser(self) -> bool:
+        """Whether a superuser of this server asks: they may do what owners may."""
+        return self.principal is not None and is_superuser(self.principal.account)
+
+    def owns(self, owner: CounterOwner) -> bool:
+        """Whether the sender has proved to be the owner of a counter."""
+        if self.is_superuser:
+            return True
+        if self.digest is not None and owner.digest is not None:
+            return hmac.compare_digest(self.digest, owner.digest)
+        return owner.account is not None and owner.account == self.account
+
+
+def new_nonce() -> bytes:
+    """What a new secret is made of."""
+    return secrets.token_bytes(NONCE_BYTES)
+
+
+def secret_of(nonce: bytes, idempotency_key: str) -> str:
+    """The secret of a counter that is created.
+
+    It can be made again for a request that is repeated under its key, although neither the secret nor the key is
+    stored: the record of the request has the nonce alone.
+    """
+    made = hmac.new(nonce, idempotency_key.encode(), sha256).digest()
+    return SECRET_BEGINS + urlsafe_b64encode(made).decode().rstrip("=")
+
+
+def digest_of(secret: str) -> bytes:
+    """What is stored of a secret."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def owned_by_asker(session: Session, asker: Asker, key: Key, now: int) -> tuple[Counter, CounterOwner]:
+    """A counter that the sender owns, locked until the transaction ends.
+
+    Raises:
+        OwningRefused: there is no such counter, or the sender does not own it.
+    """
+    found = loaded_counter(session, key, now)
+    owner = found.owner
+    if owner is None or (owner.is_nobody and not asker.is_superuser):
+        msg = f"nobody owns {key}; the owner of the site {key.namespace} may claim it (POST /api/counters/{key}/claim)"
+        raise OwningRefused(CounterReason.NOT_OWNED, msg)
+    if not asker.owns(owner):
+        msg = f"only the owner of {key} may do that: send its secret, or a token of the account that owns it"
+        raise OwningRefused(CounterReason.NOT_OWNER, msg)
+    return found.counter, owner
+
+
+def loaded_counter(session: Session, key: Key, now: int) -> OwnedCounter:
+    """A living counter, locked until the transaction ends, and its owner.
+
+    Raises:
+        OwningRefused: there is none.
+    """
+    counter = alive(session.load([key]).get(key), now)
+    if counter is None:
+        raise no_such_counter(key)
+    return OwnedCounter(key, counter, owner_of(session, key) if counter.flags else None)
+
+
+def no_such_counter(key: Key) -> OwningRefused:
+    """The refusal where there is no counter."""
+    return OwningRefused(CounterReason.NOT_FOUND, f"there is no counter {key}")
+
+
+def site_proving(session: Session, asker: Asker, namespace: str) -> int | None:
+    """The id of the site that has a namespace's name, if the sender's token covers it and its person is an admin there.
+
+    Superusers need no tie to the site.
+    """
+    principal = asker.principal
+    if principal is None:
+        return None
+    account, token = principal.account, principal.token
+    for site in active_sites(session):
+        if namespace in (site.cname, site.domain):
+            reached = account.site == site.root and token.covers(site.id) and account.may("a", site.id)
+            return site.id if reached or asker.is_superuser else None
+    return None
+
+
+def require_namespace(session: Session, asker: Asker, namespace: str) -> None:
+    """Refuse to create a counter in a namespace that is reserved for others.
+
+    Raises:
+        OwningRefused
+    """
+    site = session.common.reservation_of(session.connection, namespace=namespace)
+    if site is not None and not asker.is_superuser and site_proving(session, asker, namespace) != site:
+        msg = f"the namespace {namespace} is reserved: only the owner of its site creates counters in it"
+        raise OwningRefused(CounterReason.RESERVED, msg)
