@@ -32,12 +32,11 @@ from tallystick.services.counting.owned.changing import (
 )
 from tallystick.services.counting.owned.proving import Asker, digest_of, secret_of
 from tallystick.services.counting.owned.rows import OwnedCounter, read_counter
-from tallystick.services.counting.owned.rules import DAY_MS, HOUR_MS, AddingSender, forget_seen
+from tallystick.services.counting.owned.rules import DAY_MS, HOUR_MS, AddingSender, forget_seen, some_seen_are_over
 from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.services.counting.owned.visitors import CounterVisitors
 from tallystick.services.idempotency import InFlight, KeyedRequest
 from tallystick.services.ingest.agents import load
-from tallystick.services.sweeping import some_seen_are_over
 
 KEY = Key("example.com", "visits")
 PAGE = AddingSender("https://example.com")
@@ -113,9 +112,14 @@ async def test_what_has_an_owner_never_expires_and_is_the_owners(owned: Owned) -
     assert (await owned.counter()).expires == FOREVER
     assert await owned.counting.sweep() == 0
     for stranger in (Asker(), Asker(digest=digest_of("counter_another"))):
-        for function, arguments in ((set_owned, (5,)), (delete_owned, ()), (rename_owned, (Key("abc", "def"), None))):
+        tries: tuple[tuple[Any, ...], ...] = (
+            (set_owned, KEY, 5),
+            (delete_owned, KEY),
+            (rename_owned, KEY, Key("abc", "def"), None),
+        )
+        for function, *arguments in tries:
             with pytest.raises(OwningRefused) as refused:
-                await owned.counters.change(stranger, None, function, KEY, *arguments, owned.clock())
+                await owned.counters.change(stranger, None, function, *arguments, owned.clock())
             assert refused.value.reason is CounterReason.NOT_OWNER
     assert (await owned.counters.change(owner, None, set_owned, KEY, -7, owned.clock())).found.counter.value == -7
     locked = Amend(), OwnerRules(locked=True), owned.clock()
