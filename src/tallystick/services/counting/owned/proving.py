@@ -105,9 +105,9 @@ def no_such_counter(key: Key) -> OwningRefused:
 
 
 def site_proving(session: Session, asker: Asker, namespace: str) -> int | None:
-    """The id of the site that has a namespace's name, if the sender's token covers it and its person is an admin there.
+    """The id of the site that has a namespace's name, if the sender's person is an admin there.
 
-    Superusers need no tie to the site.
+    A token of other sites proves nothing. Superusers need no tie to the site.
     """
     principal = asker.principal
     if principal is None:
@@ -115,7 +115,9 @@ def site_proving(session: Session, asker: Asker, namespace: str) -> int | None:
     account, token = principal.account, principal.token
     for site in active_sites(session):
         if namespace in (site.cname, site.domain):
-            reached = account.site == site.root and token.covers(site.id) and account.may("a", site.id)
+            # A token of counters alone names no sites: it is its person's.
+            covered = not token.sites or token.covers(site.id)
+            reached = account.site == site.root and covered and account.may("a", site.id)
             return site.id if reached or asker.is_superuser else None
     return None
 
