@@ -20,7 +20,7 @@ from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.accounts.tokens import secret_digest, stored_principal
 from tallystick.services.counting.counting import Counting
 from tallystick.services.counting.owned.changing import (
-    Done,
+    OwnedResult,
     OwnerRules,
     amend_owned,
     claim_counter,
@@ -51,7 +51,7 @@ class Owned:
         self.counters = OwnedCounters(ledger, InFlight())
         self.counting = Counting(ledger)
 
-    async def create(self, asker: Asker | None = None, key: Key = KEY, **rules: Any) -> Done:
+    async def create(self, asker: Asker | None = None, key: Key = KEY, **rules: Any) -> OwnedResult:
         arguments = key, Create(lower=-5, upper=5), OwnerRules(**rules), "", None, self.clock()
         return await self.counters.change(asker or Asker(), None, create_owned, *arguments)
 
@@ -86,7 +86,7 @@ async def owned(database: Database) -> Any:
         yield Owned(ledger, clock)
 
 
-def with_secret(done: Done) -> Asker:
+def with_secret(done: OwnedResult) -> Asker:
     return Asker(digest=digest_of(secret_of(done.nonce, "")))
 
 
@@ -117,9 +117,10 @@ async def test_what_has_an_owner_never_expires_and_is_the_owners(owned: Owned) -
             (delete_owned, KEY),
             (rename_owned, KEY, Key("abc", "def"), None),
         )
+        change: Any = owned.counters.change
         for function, *arguments in tries:
             with pytest.raises(OwningRefused) as refused:
-                await owned.counters.change(stranger, None, function, *arguments, owned.clock())
+                await change(stranger, None, function, *arguments, owned.clock())
             assert refused.value.reason is CounterReason.NOT_OWNER
     assert (await owned.counters.change(owner, None, set_owned, KEY, -7, owned.clock())).found.counter.value == -7
     locked = Amend(), OwnerRules(locked=True), owned.clock()

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from tallystick.model.account import Permission
 from tallystick.model.counter import Amend, Create
 from tallystick.services.counting.owned import changing
-from tallystick.services.counting.owned.changing import Done
+from tallystick.services.counting.owned.changing import OwnedResult
 from tallystick.services.counting.owned.proving import Asker, secret_of
 from tallystick.services.services import Services
 from tallystick.surfaces.counters.asking import (
@@ -130,17 +130,17 @@ async def _change(
     services: Services,
     call: PublicCall,
     asker: Asker,
-    function: Callable[..., Done],
+    function: Callable[..., OwnedResult],
     *arguments: Any,  # noqa: ANN401  # the function's
-) -> Done:
+) -> OwnedResult:
     """Carry out ``function(session, asker, *arguments, now)``; once, if the request has an Idempotency-Key."""
     request = keyed_request(call, asker)
     return await services.owned_counters.change(asker, request, function, *arguments, call.now)
 
 
-def _counter(done: Done) -> ApiResponse:
+def _counter(done: OwnedResult) -> ApiResponse:
     return as_json(counter_members(done.found), headers=_marks(done))
 
 
-def _marks(done: Done) -> Headers:
+def _marks(done: OwnedResult) -> Headers:
     return REPLAYED if done.replayed else ()

@@ -51,7 +51,7 @@ class OwnerRules(Struct, frozen=True, kw_only=True):
     locked: bool | UnsetType = UNSET
 
 
-class Done(Struct, frozen=True):
+class OwnedResult(Struct, frozen=True):
     """What a request has done.
 
     Attributes:
@@ -74,7 +74,7 @@ def create_owned(  # noqa: PLR0913, PLR0917  # what is created, by whom and when
     idempotency_key: str,
     admit: Admit | None,
     now: int,
-) -> Done:
+) -> OwnedResult:
     """Create a counter that belongs to the sender's account, or without one to whoever has its secret.
 
     Args:
@@ -89,12 +89,12 @@ def create_owned(  # noqa: PLR0913, PLR0917  # what is created, by whom and when
     counter = _carried_out(session, key, replace(operation, flags=flags, authorized=True), admit, now)
     store_owner(session, key, owner)
     _note(session, asker, EventKind.COUNTER_CREATED, key, now)
-    return Done(OwnedCounter(key, counter, owner), nonce)
+    return OwnedResult(OwnedCounter(key, counter, owner), nonce)
 
 
 def amend_owned(  # noqa: PLR0913, PLR0917  # what is changed, by whom and when
     session: Session, asker: Asker, key: Key, operation: Amend, rules: OwnerRules, now: int
-) -> Done:
+) -> OwnedResult:
     """Change what a counter allows, its label and its rules."""
     counter, owner = owned_by_asker(session, asker, key, now)
     changed = _with_rules(owner, rules)
@@ -104,26 +104,26 @@ def amend_owned(  # noqa: PLR0913, PLR0917  # what is changed, by whom and when
     if changed != owner:
         store_owner(session, key, changed)
     _note(session, asker, EventKind.COUNTER_CHANGED, key, now)
-    return Done(OwnedCounter(key, counter, changed))
+    return OwnedResult(OwnedCounter(key, counter, changed))
 
 
-def set_owned(session: Session, asker: Asker, key: Key, value: int, now: int) -> Done:
+def set_owned(session: Session, asker: Asker, key: Key, value: int, now: int) -> OwnedResult:
     """Replace the value, whatever the counter allows others."""
     before, owner = owned_by_asker(session, asker, key, now)
     counter = _carried_out(session, key, Set(value, forced=True), None, now)
     _note(session, asker, EventKind.COUNTER_SET, key, now, f"{before.value} to {value}")
-    return Done(OwnedCounter(key, counter, owner))
+    return OwnedResult(OwnedCounter(key, counter, owner))
 
 
-def delete_owned(session: Session, asker: Asker, key: Key, now: int) -> Done:
+def delete_owned(session: Session, asker: Asker, key: Key, now: int) -> OwnedResult:
     """Delete a counter with its history."""
     counter, owner = owned_by_asker(session, asker, key, now)
     fold(session, [CounterWrite(key, Delete())], now)
     _note(session, asker, EventKind.COUNTER_DELETED, key, now, f"the value was {counter.value}")
-    return Done(OwnedCounter(key, counter, owner))
+    return OwnedResult(OwnedCounter(key, counter, owner))
 
 
-def claim_counter(session: Session, asker: Asker, key: Key, now: int) -> Done:
+def claim_counter(session: Session, asker: Asker, key: Key, now: int) -> OwnedResult:
     """Make the sender's account the owner of a counter that nobody owns.
 
     The proof is a site: the namespace is its name, and the sender is an admin there.
@@ -143,12 +143,12 @@ def claim_counter(session: Session, asker: Asker, key: Key, now: int) -> Done:
     counter = _carried_out(session, key, Amend(flags=owner.flags(locked=found.locked)), None, now)
     store_owner(session, key, owner)
     _note(session, asker, EventKind.COUNTER_CLAIMED, key, now)
-    return Done(OwnedCounter(key, counter, owner))
+    return OwnedResult(OwnedCounter(key, counter, owner))
 
 
 def rename_owned(  # noqa: PLR0913, PLR0917  # what is renamed, by whom and when
     session: Session, asker: Asker, key: Key, new: Key, admit: Admit | None, now: int
-) -> Done:
+) -> OwnedResult:
     """Give a counter another name: value, version, history and owner move in this one transaction."""
     # Each lane's rows are locked in the order in which batches lock them, lane by lane: nobody waits in a circle.
     loaded: dict[Key, Counter] = {}
@@ -156,7 +156,7 @@ def rename_owned(  # noqa: PLR0913, PLR0917  # what is renamed, by whom and when
         loaded |= session.load([each])
     counter, owner = owned_by_asker(session, asker, key, now)
     if new == key:
-        return Done(OwnedCounter(key, counter, owner))
+        return OwnedResult(OwnedCounter(key, counter, owner))
     if alive(loaded.get(new), now):
         raise _exists(new)
     require_namespace(session, asker, new.namespace)
@@ -169,7 +169,7 @@ def rename_owned(  # noqa: PLR0913, PLR0917  # what is renamed, by whom and when
     session.save({new: moved}, {each: loaded[each] for each in loaded if each == new})
     move_rows(session, key, new)
     _note(session, asker, EventKind.COUNTER_RENAMED, key, now, f"to {new}")
-    return Done(OwnedCounter(new, moved, owner))
+    return OwnedResult(OwnedCounter(new, moved, owner))
 
 
 def reserve_namespace(session: Session, asker: Asker, namespace: str, now: int) -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tallystick.ledger import Ledger, Session
 from tallystick.model.key import Key
 from tallystick.services.accounts.audit import done_by
-from tallystick.services.counting.owned.changing import Done
+from tallystick.services.counting.owned.changing import OwnedResult
 from tallystick.services.counting.owned.proving import Asker
 from tallystick.services.counting.owned.rows import OwnedCounter, counters_of, read_counter
 from tallystick.services.idempotency import (
@@ -23,7 +23,7 @@ from tallystick.services.idempotency import (
 Arguments = ParamSpec("Arguments")
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Done).decode
+_decode = msgspec.json.Decoder(OwnedResult).decode
 
 
 class OwnedCounters:
@@ -48,10 +48,10 @@ class OwnedCounters:
         self,
         asker: Asker,
         request: KeyedRequest | None,
-        function: Callable[Concatenate[Session, Asker, Arguments], Done],
+        function: Callable[Concatenate[Session, Asker, Arguments], OwnedResult],
         *arguments: Arguments.args,
         **_none: Arguments.kwargs,
-    ) -> Done:
+    ) -> OwnedResult:
         """Carry out ``function(session, asker, *arguments)`` of ``changing`` durably; once, if the request has a key.
 
         Raises:
@@ -82,14 +82,14 @@ def _once(
     passed: int,
     request: KeyedRequest,
     asker: Asker,
-    function: Callable[..., Done],
+    function: Callable[..., OwnedResult],
     *arguments: Any,  # noqa: ANN401  # the function's
-) -> Done:
+) -> OwnedResult:
     recorded = find_record(session, request, passed)
     if recorded is not None:
         assert not isinstance(recorded, StoredResponse), "there were no such requests in versions that stored responses"
         return replace(_decode(recorded), replayed=True)
-    done: Done = _done(session, asker, function, *arguments)
+    done: OwnedResult = _done(session, asker, function, *arguments)
     # The digest of a secret is kept with its counter alone.
     owner = done.found.owner
     hidden = done if owner is None else replace(done, found=replace(done.found, owner=replace(owner, digest=None)))
