@@ -13,6 +13,7 @@ from support.in_process import InProcess, in_process
 from support.people import a_person, a_site, a_token
 from tallystick.model.account import Permission
 from tallystick.surfaces.counters.routes import ROUTES
+from tallystick.surfaces.counters.scripts.serving import NAMES as SCRIPTS
 from tallystick.web.rate_limit import Rate
 
 UNLIMITED = (Rate("", None, 0),)
@@ -38,6 +39,7 @@ ROWS: dict[tuple[str, str], tuple[Any, tuple[int, ...]]] = {
     ("POST", "/api/counters/{namespace}/{key}/rename"): ({"key": "renamed"}, OWNERS),
     ("POST", "/api/counters/{namespace}/{key}/claim"): (None, PROVEN),
     ("GET", "/history/{namespace}/{file}"): (None, ANYONE),
+    **{("GET", f"/{name}"): (None, ANYONE) for name in SCRIPTS},
 }
 """By route: a body, and the status for each of ``ASKERS``."""
 
