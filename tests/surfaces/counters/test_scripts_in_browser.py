@@ -311,15 +311,20 @@ def test_who_opts_out_reads_and_is_not_counted(show: Callable[..., Page], page: 
     assert page.context.cookies() == []
 
 
-def test_browsers_that_a_program_drives_are_not_counted(
-    show: Callable[..., Page], page: Page, server: RunningServer
-) -> None:
-    page.add_init_script("Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => true })")
+CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html) Chrome/138.0.0.0 Safari/537.36"
+DRIVEN = "Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => true })"
+
+
+def test_robots_read_and_are_not_counted(show: Callable[..., Page], browser: Browser, server: RunningServer) -> None:
     server.get("/create?namespace=driven.test&key=visits&value=5")
     body = "<tally-count key=visits mode=hit>?</tally-count><b id=busuanzi_value_site_pv></b>"
-    show(body, "tally.js", "busuanzi.js", "countapi.js", host="driven.test")
-    expect(page.locator("tally-count")).to_have_text("5")
-    assert page.evaluate("countapi.visits('visits')")["value"] == 5
+    for agent, script in ((CRAWLER, ""), (None, DRIVEN)):
+        with browser.new_context(user_agent=agent) as context:
+            page = context.new_page()
+            page.add_init_script(script)
+            show(body, "tally.js", "busuanzi.js", "countapi.js", host="driven.test", at=page)
+            expect(page.locator("tally-count")).to_have_text("5")
+            assert page.evaluate("countapi.visits('visits')")["value"] == 5
     assert value(server, "driven.test/site_pv") is None
 
 

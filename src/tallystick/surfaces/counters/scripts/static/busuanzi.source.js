@@ -3,8 +3,9 @@
 // A module is no current script, but the stack of an error says where it came from.
 var from = (d.currentScript || 0).src || (/https?:[^\s()@]*\/busuanzi\.js/.exec(Error().stack) || [at.href])[0]
 var base = new URL('.', from).href, YEAR = 365 * 24 * 3600 * 1000, IGNORE = 'tally-ignore'
+var ROBOT = /[^u]bot|crawl|spider/i // Cubot makes phones
 
-function ignored() { try { return navigator.webdriver || localStorage.getItem(IGNORE) } catch (e) {} }
+function ignored() { try { return navigator.webdriver || ROBOT.test(navigator.userAgent) || localStorage.getItem(IGNORE) } catch (e) {} }
 function ignore(on) {
 	try {
 		var before = !!localStorage.getItem(IGNORE)

@@ -4,8 +4,9 @@
 var from = (d.currentScript || 0).src || (/https?:[^\s()@]*\/countapi\.js/.exec(Error().stack) || [at.href])[0]
 var base = new URL('.', from).href
 var LEGAL = /^[A-Za-z0-9_\-.]{3,64}$/, IGNORE = 'tally-ignore', enc = encodeURIComponent
+var ROBOT = /[^u]bot|crawl|spider/i // Cubot makes phones
 
-function ignored() { try { return navigator.webdriver || localStorage.getItem(IGNORE) } catch (e) {} }
+function ignored() { try { return navigator.webdriver || ROBOT.test(navigator.userAgent) || localStorage.getItem(IGNORE) } catch (e) {} }
 function ignore(on) {
 	try {
 		var before = !!localStorage.getItem(IGNORE)

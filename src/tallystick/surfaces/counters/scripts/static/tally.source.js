@@ -1,13 +1,15 @@
 // Tallystick, MIT. This is the source of tally.js: tools/make_count_js.py makes it small.
 ((w, d, at) => {
-const NAME = 'tally-count', IGNORE = 'tally-ignore'
+const NAME = 'tally-count', IGNORE = 'tally-ignore', LIVE = 'aria-live', SEEN = 'visibilitychange'
+// Cubot makes phones.
+const ROBOT = /[^u]bot|crawl|spider/i
 if (customElements.get(NAME)) return
 // A module is no current script, but the stack of an error says where it came from.
 const from = (d.currentScript || 0).src || (/https?:[^\s()@]*\/tally\.js/.exec(Error().stack) || [at.href])[0]
 const base = new URL('.', from).href, legal = (name) => /^[\w.-]{3,64}$/.test(name)
 const on = (target, type, then) => target.addEventListener(type, then)
 
-const ignored = () => { try { return navigator.webdriver || localStorage.getItem(IGNORE) } catch {} }
+const ignored = () => { try { return navigator.webdriver || ROBOT.test(navigator.userAgent) || localStorage.getItem(IGNORE) } catch {} }
 const ignore = (wish) => {
 	try {
 		const before = !!localStorage.getItem(IGNORE)
@@ -31,7 +33,7 @@ const ask = (path) => fetch(base + path, {credentials: 'omit', keepalive: true})
 	() => Promise.reject('network'))
 const ready = new Promise((go) => { d.readyState == 'loading' ? on(d, 'DOMContentLoaded', go) : go() })
 // Pages that are made ahead of time are hidden, too.
-const seen = () => new Promise((go) => { d.hidden ? on(d, 'visibilitychange', go) : go() }).then(() => d.hidden && seen())
+const seen = () => new Promise((go) => { d.hidden ? on(d, SEEN, go) : go() }).then(() => d.hidden && seen())
 
 const counted = new Map()
 let page
@@ -86,7 +88,7 @@ const open = (url) => {
 	}
 	return stream
 }
-on(d, 'visibilitychange', () => {
+on(d, SEEN, () => {
 	notBefore = 0
 	plan()
 })
@@ -94,7 +96,7 @@ on(d, 'visibilitychange', () => {
 let sheet
 try {
 	sheet = new CSSStyleSheet()
-	sheet.replaceSync(':host{display:inline-block;font-variant-numeric:tabular-nums;min-width:calc(var(--tally-digits,0)*1ch)}')
+	sheet.replaceSync(':host{display:inline-block;font-variant-numeric:tabular-nums;min-width:calc(var(--tally,0)*1ch)}')
 } catch {}
 
 customElements.define(NAME, class extends HTMLElement {
@@ -115,12 +117,12 @@ customElements.define(NAME, class extends HTMLElement {
 		const get = (name) => this.getAttribute(name), live = this.isConnected && this.hasAttribute('live')
 		const namespace = get('namespace') || at.hostname, key = get('key') || '', mode = get('mode')
 		const name = legal(namespace) && legal(key) && namespace + '/' + key
-		this.style.setProperty('--tally-digits', parseInt(get('digits')) || 0)
+		this.style.setProperty('--tally', get('digits') | 0)
 		if (this.name != name) this.clear()
 		this.name = name
 		live && name ? followers.add(this) : followers.delete(this)
 		plan()
-		if (!live && this.polite) this.removeAttribute('aria-live')
+		if (!live && this.polite) this.removeAttribute(LIVE)
 		const wanted = this.isConnected && [name, mode, live].join()
 		const again = wanted && wanted != this.wanted
 		this.wanted = wanted
@@ -148,9 +150,9 @@ customElements.define(NAME, class extends HTMLElement {
 		this.value = value
 		const text = this.text(BigInt(value), this.getAttribute('format'))
 		if (this.textContent != text) this.textContent = text
-		if (this.hasAttribute('live') && !this.hasAttribute('aria-live')) {
+		if (this.hasAttribute('live') && !this.hasAttribute(LIVE)) {
 			this.polite = 1
-			this.setAttribute('aria-live', 'polite')
+			this.setAttribute(LIVE, 'polite')
 		}
 	}
 	text(value, format) {
