@@ -47,7 +47,22 @@ def test_a_counter_is_made_and_set(api: Any, key: str) -> None:
     assert api.create().value == 0
 
 
+def test_a_history_is_asked_for(api: Any, key: str) -> None:
+    api.create(f"{key}.csv", "example.com", value=998)
+    for _ in range(3):
+        api.hit(f"{key}.csv", "example.com")
+    history = api.history(f"{key}.csv", "example.com", period="24h", interval="hour", timezone="Asia/Kolkata")
+    assert (history.key, history.value, history.added, history.interval) == (f"{key}.csv", 1_001, 3, "hour")
+    assert sum(each.added for each in history.history) == 3
+    assert history.history[-1].value == 1_001
+    assert [each.value for each in history.milestones] == [1_000]
+    assert history.begins <= history.changed <= history.milestones[0].reached
+    with pytest.raises(BadRequest, match="period"):
+        api.history(key, period="yesterday")
+
+
 def test_what_is_not_there_is_none(api: Any, key: str) -> None:
+    assert api.history(key) is None
     assert [api.get(key), api.update(1, key), api.set(1, key), api.info(key)] == [None] * 4
 
 

@@ -1,6 +1,7 @@
 """Public counters: every call of CountAPI. A counter is identified by a key and optionally a namespace."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 import httpx
@@ -63,6 +64,57 @@ class Stats(Struct, frozen=True):
     keys_updated: int
     requests: int
     version: str
+
+
+class IntervalChange(Struct, frozen=True):
+    """By how much a counter changed in an interval.
+
+    Attributes:
+        begin: the local date; of an hour with the time, as ``2026-11-30T07:00``.
+        added: all changes together, up and down.
+        value: at the end; None before the history begins.
+    """
+
+    begin: str
+    added: int
+    value: int | None
+
+
+class ReachedValue(Struct, frozen=True):
+    """A power of ten, and when the counter first rose to it."""
+
+    value: int
+    reached: datetime
+
+
+class PublicHistory(Struct, frozen=True):
+    """The history of a counter in a period.
+
+    Attributes:
+        changed: the hour of the last change; None where it was before hours were kept.
+        begins: where the known history begins; None before the first change.
+        interval: ``hour``, ``day``, ``week``, ``month`` or ``year``.
+        added: the sum of the period.
+    """
+
+    namespace: str
+    key: str
+    value: int
+    changed: datetime | None
+    begins: datetime | None
+    interval: str
+    timezone: str
+    added: int
+    history: list[IntervalChange]
+    milestones: list[ReachedValue]
+
+
+class _ErrorMembers(Struct, frozen=True):
+    code: str
+
+
+class _ErrorAnswer(Struct, frozen=True):
+    error: _ErrorMembers
 
 
 class _State(Struct, frozen=True):
@@ -153,6 +205,36 @@ class CountApiCalls:
         """Get the totals of the server."""
         return Call(method="GET", path="/stats", read=json_as(Stats), repeat=Repeat.SAFE)
 
+    @answered
+    def history(  # noqa: PLR0913  # the API's own parameters
+        self,
+        key: str,
+        namespace: str = "default",
+        *,
+        period: str | None = None,
+        first: str | None = None,
+        last: str | None = None,
+        interval: str | None = None,
+        timezone: str | None = None,
+    ) -> Call[PublicHistory | None]:
+        """Get by how much a counter changed, and when it passed 1,000, 10,000, ... An extension of Tallystick.
+
+        Args:
+            period: ``day``, ``24h``, ``month``, ``year``, ``all`` (the server's default), ``7d``, ``6mo`` and the like.
+            first, last: in its place dates or moments as ISO 8601 has them, both included.
+            interval: ``hour``, ``day``, ``week``, ``month`` or ``year``; one that suits the period if left out.
+            timezone: an IANA name; UTC if left out.
+        """
+        query = {"period": period, "from": first, "to": last, "interval": interval, "timezone": timezone}
+        return Call(
+            method="GET",
+            path=path_of_names("history", namespace, f"{key}.json"),
+            query=query,
+            read=_history_or_none,
+            accepts=MISSING,
+            repeat=Repeat.SAFE,
+        )
+
     @each
     def watch(self, key: str, namespace: str = "default") -> Stream[int]:
         """Yield the value of a counter now and after each change, without end. An extension of Tallystick.
@@ -204,6 +286,16 @@ def _or_none(kind: type[T]) -> Callable[[httpx.Response], T | None]:
     return thing
 
 
+def _history_or_none(response: httpx.Response) -> PublicHistory | None:
+    if response.status_code != httpx.codes.NOT_FOUND:
+        return _history_in(response)
+    if _error_in(response).error.code != "no-such-counter":
+        raise refusal(response)
+    return None
+
+
+_history_in = json_as(PublicHistory)
+_error_in = json_as(_ErrorAnswer)
 _members = json_as(dict[str, object])
 _value_in = json_as(_Value)
 _value_or_none = _or_none(_Value)

@@ -181,8 +181,11 @@ def _object_in(response: httpx.Response) -> Mapping[str, object]:
 
 
 def _text_of(body: Mapping[str, object]) -> str:
-    """The message of CountAPI's and GoatCounter's errors: ``error``, or ``errors`` by field."""
-    if isinstance(error := body.get("error"), str):
+    """The message of CountAPI's and GoatCounter's errors, ``error`` or ``errors`` by field, and of our own API's."""
+    error = body.get("error")
+    if isinstance(error, dict):
+        error = error.get("message")
+    if isinstance(error, str):
         return error
     if isinstance(errors := body.get("errors"), dict):
         return "; ".join(f"{field}: {_joined(messages)}" for field, messages in errors.items())
