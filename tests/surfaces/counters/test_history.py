@@ -169,11 +169,11 @@ REFUSED = [
     ("mysite.com/missing.svg", 404, "no-such-counter", None),
     ("ab/visits", 400, "malformed-name", "namespace"),
     ("mysite.com/visits/all", 404, "not-found", None),
-    ("mysite.com/visits?period=yesterday", 400, "bad-request", "period"),
-    ("mysite.com/visits.csv?from=2027-01-02&to=2027-01-01", 400, "bad-request", "from"),
-    ("mysite.com/visits?interval=minute", 400, "bad-request", "interval"),
-    ("mysite.com/visits?period=100d&interval=hour", 400, "bad-request", "interval"),
-    ("mysite.com/missing?timezone=Europe/Atlantis", 400, "bad-request", "timezone"),
+    ("mysite.com/visits?period=yesterday", 400, "invalid-field", "period"),
+    ("mysite.com/visits.csv?from=2027-01-02&to=2027-01-01", 400, "invalid-field", "from"),
+    ("mysite.com/visits?interval=minute", 400, "invalid-field", "interval"),
+    ("mysite.com/visits?period=100d&interval=hour", 400, "invalid-field", "interval"),
+    ("mysite.com/missing?timezone=Europe/Atlantis", 400, "invalid-field", "timezone"),
 ]
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from tallystick.services.counting.history import CounterHistory, HistoryQuestion, HistoryRefused, counter_history
 from tallystick.services.services import Services
-from tallystick.surfaces.counters.errors import CODE_BY_STATUS, NO_SUCH_COUNTER, CounterRefused
+from tallystick.surfaces.counters.errors import INVALID_FIELD, NO_SUCH_COUNTER, CounterRefused
 from tallystick.surfaces.counters.history.forms import HistoryForm, as_csv, as_json, as_svg
 from tallystick.surfaces.counters.judging import PublicCall, key_named
 from tallystick.web.answers import ApiResponse
@@ -39,7 +39,7 @@ async def of_counter(services: Services, call: PublicCall) -> ApiResponse:
     try:
         history = await services.ledger.read(counter_history, key, question, call.now)
     except HistoryRefused as error:
-        raise CounterRefused(400, CODE_BY_STATUS[400], str(error), field=error.field) from error
+        raise CounterRefused(400, INVALID_FIELD, str(error), field=error.field) from error
     if history is None:
         raise CounterRefused(404, NO_SUCH_COUNTER, f"there is no counter {key}")
     return _answer(await asyncio.to_thread(FORMS[form], history), call.headers.get(b"if-none-match", b""))
