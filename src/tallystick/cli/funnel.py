@@ -6,16 +6,14 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tallystick.cli.funnel_show import show
-from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, remove_one
+from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, removal
 from tallystick.cli.support.listing import instant, print_rows
-from tallystick.cli.support.prompts import Yes
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.funnel import Funnel, FunnelStep
 from tallystick.model.goal import Goal
 from tallystick.services.analytics.kept.funnels import create_funnel, delete_funnel, funnels_of
 from tallystick.services.analytics.kept.goals import goals_of
-from tallystick.services.analytics.kept.keeping import id_or_name, pick_named
 from tallystick.services.analytics.kept.step_words import step_of, step_text
 from tallystick.settings import StorageSettings
 
@@ -89,31 +87,7 @@ def list_(*, site: SiteOfKept = None, settings: StorageSettings = StorageSetting
     )
 
 
-@app.command(sort_key=3)
-def remove(
-    which: str,
-    /,
-    *,
-    site: SiteOfKept = None,
-    yes: Yes = False,
-    settings: StorageSettings = StorageSettings(),
-) -> None:
-    """Delete a funnel.
-
-    Args:
-        which: Id or name.
-        site: The site's id, host or domain; not needed if there is only one site.
-        yes: Do not ask.
-    """
-    remove_one(
-        site,
-        settings,
-        lambda session, place: pick_named(funnels_of(session, place.id), id_or_name(which), "funnel"),
-        lambda session, place, number: delete_funnel(session, place.id, number, milliseconds()),
-        yes=yes,
-    )
-
-
+app.command(removal("funnel", funnels_of, delete_funnel), name="remove", help="Delete a funnel.", sort_key=3)
 app.command(show, sort_key=4)
 
 

@@ -4,14 +4,12 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, remove_one
+from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, removal
 from tallystick.cli.support.listing import instant, print_rows
-from tallystick.cli.support.prompts import Yes
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.goal import Goal
 from tallystick.services.analytics.kept.goals import create_goal, delete_goal, goals_of
-from tallystick.services.analytics.kept.keeping import id_or_name, pick_named
 from tallystick.settings import StorageSettings
 
 app = App(
@@ -79,29 +77,12 @@ def list_(*, site: SiteOfKept = None, settings: StorageSettings = StorageSetting
     )
 
 
-@app.command(sort_key=3)
-def remove(
-    which: str,
-    /,
-    *,
-    site: SiteOfKept = None,
-    yes: Yes = False,
-    settings: StorageSettings = StorageSettings(),
-) -> None:
-    """Delete a goal that no funnel and no segment of the site uses.
-
-    Args:
-        which: Id or name.
-        site: The site's id, host or domain; not needed if there is only one site.
-        yes: Do not ask.
-    """
-    remove_one(
-        site,
-        settings,
-        lambda session, place: pick_named(goals_of(session, place.id), id_or_name(which), "goal"),
-        lambda session, place, number: delete_goal(session, place.id, number, milliseconds()),
-        yes=yes,
-    )
+app.command(
+    removal("goal", goals_of, delete_goal),
+    name="remove",
+    help="Delete a goal that no funnel and no segment of the site uses.",
+    sort_key=3,
+)
 
 
 def _prop(text: str) -> tuple[str, str]:

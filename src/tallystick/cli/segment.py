@@ -5,15 +5,12 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
-from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, remove_one
+from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, removal
 from tallystick.cli.support.listing import instant, print_rows
-from tallystick.cli.support.prompts import Yes
 from tallystick.cli.support.query_body import filters_in
 from tallystick.ledger import Session
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.segment import Segment
-from tallystick.model.site import Site
-from tallystick.services.analytics.kept.keeping import id_or_name, pick_named
 from tallystick.services.analytics.kept.segments import create_segment, delete_segment, is_visible, segments_of
 from tallystick.settings import StorageSettings
 
@@ -63,37 +60,19 @@ def list_(*, site: SiteOfKept = None, settings: StorageSettings = StorageSetting
         site: The site's id, host or domain; not needed if there is only one site.
     """
     with reading(site, settings) as (session, place):
-        segments = _shown(session, place)
+        segments = _of_site(session, place.id)
     print_rows(
         ("Id", "Name", "Filters", "Created"),
         [(each.id, each.name, _encode(each.filters).decode(), instant(each.created)) for each in segments],
     )
 
 
-@app.command(sort_key=3)
-def remove(
-    which: str,
-    /,
-    *,
-    site: SiteOfKept = None,
-    yes: Yes = False,
-    settings: StorageSettings = StorageSettings(),
-) -> None:
-    """Delete a segment of the site.
-
-    Args:
-        which: Id or name.
-        site: The site's id, host or domain; not needed if there is only one site.
-        yes: Do not ask.
-    """
-    remove_one(
-        site,
-        settings,
-        lambda session, place: pick_named(_shown(session, place), id_or_name(which), "segment"),
-        lambda session, place, number: delete_segment(session, place.id, number, None, milliseconds()),
-        yes=yes,
-    )
+def _of_site(session: Session, site: int) -> list[Segment]:
+    return [segment for segment in segments_of(session, site) if is_visible(segment, None)]
 
 
-def _shown(session: Session, site: Site) -> list[Segment]:
-    return [segment for segment in segments_of(session, site.id) if is_visible(segment, None)]
+def _delete(session: Session, site: int, number: int, now: int) -> None:
+    delete_segment(session, site, number, None, now)
+
+
+app.command(removal("segment", _of_site, _delete), name="remove", help="Delete a segment of the site.", sort_key=3)

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from msgspec import UNSET, UnsetType
 
-from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, remove_one
+from tallystick.cli.support.kept_access import SiteOfKept, changing, reading, removal
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.people import fields_are_options
-from tallystick.cli.support.prompts import Yes, new_password
+from tallystick.cli.support.prompts import new_password
 from tallystick.cli.support.query_body import filters_in
 from tallystick.cli.user import FromInput
 from tallystick.errors import InputRefused
@@ -159,30 +159,12 @@ def change(  # noqa: PLR0913  # one an option
         change_shared_link(session, place.id, link.id, changes, milliseconds())
 
 
-@app.command(sort_key=4)
-def withdraw(
-    which: str,
-    /,
-    *,
-    site: SiteOfKept = None,
-    yes: Yes = False,
-    settings: StorageSettings = StorageSettings(),
-) -> None:
-    """Delete a shared link; its address shows nothing from then on.
-
-    Args:
-        which: Id or name.
-        site: The site's id, host or domain; not needed if there is only one site.
-        yes: Do not ask.
-    """
-    remove_one(
-        site,
-        settings,
-        lambda session, place: pick_named(shared_links_of(session, place.id), id_or_name(which), KIND),
-        lambda session, place, number: withdraw_shared_link(session, place.id, number, milliseconds()),
-        yes=yes,
-        kind=KIND,
-    )
+app.command(
+    removal(KIND, shared_links_of, withdraw_shared_link),
+    name="withdraw",
+    help="Delete a shared link; its address shows nothing from then on.",
+    sort_key=4,
+)
 
 
 def _digest() -> str:

@@ -1,17 +1,15 @@
 """Invites to sites and to the server, and joining without one."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
 from builders import NOW
-from support.ledgers import opened
 from support.pages import PASSWORD, Pages, Visitor, clock_of, token_in
 from tallystick.errors import InputRefused, InviteRefused
-from tallystick.ledger import Database, Ledger
+from tallystick.ledger import Ledger
 from tallystick.model.account import Access, Account
 from tallystick.services.accounts import access_invites
 from tallystick.services.accounts.access_invites import (
@@ -34,17 +32,6 @@ from tallystick.services.accounts.joining import join_without_invite
 from tallystick.web.rate_limit import Rate
 
 DEE = {"email": "dee@example.com", "name": "Dee", "password": PASSWORD}
-
-
-@pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
-    async with opened(database) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
 
 
 def link_in(answer: httpx.Response) -> str:

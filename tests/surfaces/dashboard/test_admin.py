@@ -14,7 +14,6 @@ import pytest
 from builders import NOW
 from support.pages import Pages, Visitor
 from tallystick.errors import StoreAway
-from tallystick.ledger import Ledger
 from tallystick.services import readiness
 from tallystick.services.accounts import superuser_logins
 from tallystick.services.accounts.audit import EventKind, acting, note
@@ -26,11 +25,6 @@ from tallystick.surfaces.dashboard.support import page_request
 from tallystick.surfaces.dashboard.support.language import Languages
 
 ENGLISH = next(language for language in Languages.load() if language.code == "en")
-
-
-@pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
 
 
 async def add_events(pages: Pages) -> None:

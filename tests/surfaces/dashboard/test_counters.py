@@ -25,11 +25,6 @@ ROLES: Mapping[str, Role | None] = {"ada": "admin", "ben": "member", "cem": "vie
 
 
 @pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
-
-
-@pytest.fixture
 async def people(ledger: Ledger) -> Mapping[str, Account]:
     """Four people without sites, who can log in."""
     digest = await Passwords().hash(PASSWORD)

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from ipaddress import ip_network
 from urllib.parse import quote
 
@@ -11,9 +11,8 @@ import pyotp
 import pytest
 from argon2 import PasswordHasher
 
-from support.ledgers import opened
 from support.pages import PASSWORD, Pages, Visitor, clock_of, token_in
-from tallystick.ledger import Database, Ledger
+from tallystick.ledger import Ledger
 from tallystick.services.accounts.accounts import account_by_email, all_accounts, credentials, renew_password
 from tallystick.services.accounts.logins import DAY_MS, find_login_session, logins_of
 from tallystick.services.accounts.passwords import outdated, password_matches
@@ -27,17 +26,6 @@ from tallystick.web.rate_limit import Rate
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 STEP_MS = 30_000
 PROXIES = ClientAddresses((ip_network("127.0.0.1"),))
-
-
-@pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
-    async with opened(database) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
 
 
 def cookies_set(answer: httpx.Response) -> dict[str, str]:

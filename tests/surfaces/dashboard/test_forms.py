@@ -7,7 +7,6 @@ import pytest
 import structlog
 
 from support.pages import PASSWORD, Pages
-from tallystick.ledger import Ledger
 from tallystick.services.accounts.accounts import account_by_email
 
 PEOPLES_PAGES = (
@@ -20,11 +19,6 @@ PEOPLES_PAGES = (
     "/sites/1/settings",
     "/people",
 )
-
-
-@pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
 
 
 async def name_of_ada(pages: Pages) -> str:

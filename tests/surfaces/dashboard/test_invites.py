@@ -22,11 +22,6 @@ from tallystick.services.sharing.invites import NewInvite
 
 
 @pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
-
-
-@pytest.fixture
 async def owner(ledger: Ledger) -> Account:
     return await someone(ledger, "Ada")
 

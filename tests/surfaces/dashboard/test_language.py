@@ -2,7 +2,7 @@
 
 import re
 import runpy
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from babel.messages.catalog import Message
 
-from support.ledgers import opened
 from support.pages import Pages
-from tallystick.ledger import Database, Ledger
 from tallystick.services.accounts.accounts import account_by_email
 from tallystick.services.accounts.audit import EventKind
 from tallystick.surfaces.dashboard.admin.log import KINDS
@@ -166,17 +164,6 @@ def test_numbers_dates_and_names_are_those_of_the_language() -> None:
 )
 def test_the_cookie_comes_before_the_browser(cookie: str, header: str, code: str) -> None:
     assert LANGUAGES.of(None, cookie, header).code == code
-
-
-@pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
-    async with opened(database) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
 
 
 async def test_a_page_is_in_the_language_of_the_browser(pages: Pages) -> None:

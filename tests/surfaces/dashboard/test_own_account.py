@@ -1,15 +1,12 @@
 """A person's own account: name, password, login sessions, second step and tokens."""
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pyotp
 import pytest
 
-from support.ledgers import opened
 from support.pages import PASSWORD, Pages, clock_of, shown_once, token_in
-from tallystick.ledger import Database, Ledger
 from tallystick.model.account import Account, Permission
 from tallystick.services.accounts.accounts import account_by_email
 from tallystick.services.accounts.audit import EventKind, events
@@ -17,17 +14,6 @@ from tallystick.services.accounts.logins import logins_of
 from tallystick.services.accounts.tokens import NewToken, create_token, tokens_of
 
 NEW = "a newer horse"
-
-
-@pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
-    async with opened(database) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
 
 
 async def the_account(pages: Pages, email: str = "ada@example.com") -> Account:

@@ -1,15 +1,12 @@
 """A person's own preferences: what is kept, what is refused, and how formats are made of settings."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import date
 
 import pytest
 from msgspec.structs import replace
 
-from support.ledgers import opened
 from support.pages import Pages
-from tallystick.ledger import Database, Ledger
 from tallystick.model.account import UserSettings
 from tallystick.services.accounts.accounts import account_by_email
 from tallystick.surfaces.dashboard.support.formats import AS_THE_LANGUAGE, date_pattern, formats_of
@@ -36,17 +33,6 @@ CHOSEN = {
     "language": "de",
     "theme": "dark",
 }
-
-
-@pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
-    async with opened(database) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
 
 
 async def kept(pages: Pages) -> UserSettings:

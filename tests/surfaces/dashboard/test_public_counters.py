@@ -17,11 +17,6 @@ def ledger_url() -> None:
     """SQLite alone: what a database could change about it is tested below the pages."""
 
 
-@pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
-
-
 async def value(ledger: Ledger, key: Key = VISITS) -> int | None:
     counter = await ledger.find(key)
     return None if counter is None else counter.value

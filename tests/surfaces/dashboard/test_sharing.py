@@ -1,14 +1,11 @@
 """The page that makes, changes and withdraws the shared links of a site."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 
-from support.ledgers import opened
 from support.pages import HOST, Pages, Visitor, clock_of, shown_once
-from tallystick.ledger import Database, Ledger
 from tallystick.model.shared_link import SharedLink
 from tallystick.services.accounts.passwords import password_matches
 from tallystick.services.accounts.site_rows import active_sites
@@ -18,17 +15,6 @@ from tallystick.services.analytics.kept.shared_links import open_shared_link, sh
 
 PASSWORD = "open sesame, please"
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
-
-
-@pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
-    async with opened(database) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
 
 
 async def links(pages: Pages) -> list[SharedLink]:

@@ -18,11 +18,6 @@ from tallystick.web.rate_limit import Rate
 SETTINGS = {"cname": "stats.example.com", "code": "main", "public": "private", "timezone": ".UTC"}
 
 
-@pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger)
-
-
 async def first_site(pages: Pages) -> Site:
     return (await pages.ledger.read(active_sites))[0]
 

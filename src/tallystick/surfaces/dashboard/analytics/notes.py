@@ -8,7 +8,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InputRefused, NotPermitted, NotThere
+from tallystick.errors import InputRefused, NotThere
 from tallystick.model.annotation import MAX_ANNOTATION_LINK, MAX_ANNOTATION_TEXT, Annotation
 from tallystick.services.analytics.kept.annotations import (
     AnnotationChanges,
@@ -84,11 +84,9 @@ class NotesPages:
             owner=viewer.owner(form.text("whose")) if note.kind == "note" else None,
         )
         try:
-            await self._services.write(
+            await self._services.write_or_404(
                 request, change_annotation, viewer.site.id, note.id, request.account.id, changes, request.now
             )
-        except (NotThere, NotPermitted) as error:
-            raise HTTPException(404) from error
         except InputRefused as error:
             return await self._show_note(request, viewer, note, problems_of(error, at="date"))
         return see_other(f"{viewer.base}/notes?done=changed")
@@ -96,10 +94,7 @@ class NotesPages:
     async def delete(self, request: PageRequest) -> Response:
         """Delete a note."""
         viewer, note = await self._note(request)
-        try:
-            await self._services.write(request, delete_annotation, viewer.site.id, note.id, request.account.id)
-        except NotThere as error:
-            raise HTTPException(404) from error
+        await self._services.write_or_404(request, delete_annotation, viewer.site.id, note.id, request.account.id)
         return see_other(f"{viewer.base}/notes?done=deleted")
 
     async def _note(self, request: PageRequest) -> tuple[Viewer, Annotation]:

@@ -3,16 +3,15 @@
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InputRefused, NotPermitted, NotThere
+from tallystick.errors import InputRefused
 from tallystick.model.saved_view import MAX_SAVED_VIEW_NAME, SavedView
 from tallystick.services.analytics.kept.saved_views import change_saved_view, create_saved_view, delete_saved_view
 from tallystick.surfaces.dashboard.analytics.view import View, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.support.data import as_json, times, wants_json
-from tallystick.surfaces.dashboard.support.forms import number_in
+from tallystick.surfaces.dashboard.support.forms import one_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -56,11 +55,9 @@ class SavedViewPages:
         viewer, saved = await self._saved_view(request)
         name, owner = request.form.text("name"), viewer.owner(request.form.text("whose"))
         try:
-            await self._services.write(
+            await self._services.write_or_404(
                 request, change_saved_view, viewer.site.id, saved.id, request.account.id, name, owner, request.now
             )
-        except (NotThere, NotPermitted) as error:
-            raise HTTPException(404) from error
         except InputRefused as error:
             return await self._show(request, viewer, "", problems_of(error))
         return see_other(f"{viewer.base}/views?done=changed")
@@ -68,12 +65,9 @@ class SavedViewPages:
     async def delete(self, request: PageRequest) -> Response:
         """Delete a view."""
         viewer, saved = await self._saved_view(request)
-        try:
-            await self._services.write(
-                request, delete_saved_view, viewer.site.id, saved.id, request.account.id, request.now
-            )
-        except NotThere as error:
-            raise HTTPException(404) from error
+        await self._services.write_or_404(
+            request, delete_saved_view, viewer.site.id, saved.id, request.account.id, request.now
+        )
         return see_other(f"{viewer.base}/views?done=deleted")
 
     async def _saved_view(self, request: PageRequest) -> tuple[Viewer, SavedView]:
@@ -83,11 +77,8 @@ class SavedViewPages:
             HTTPException: there is none that the person may change (404).
         """
         viewer = await self._viewers.keeper(request)
-        number = number_in(request.form.text("id"), 15)
-        for saved in await self._saved.visible(viewer.site.id, request.account.id):
-            if saved.id == number and viewer.may_edit(saved.owner):
-                return viewer, saved
-        raise HTTPException(404)
+        seen = await self._saved.visible(viewer.site.id, request.account.id)
+        return viewer, one_of((each for each in seen if viewer.may_edit(each.owner)), request.form.text("id"))
 
     async def _show(
         self, request: PageRequest, viewer: Viewer, query: str, problems: Problems = NO_PROBLEMS

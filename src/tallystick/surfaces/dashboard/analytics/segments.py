@@ -1,14 +1,12 @@
 """The segments of a site: ``/sites/{site}/segments``. A person's own are for that person only."""
 
-import re
 from typing import Any
 from urllib.parse import quote
 
 from msgspec import Struct
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InputRefused, NotPermitted, NotThere
+from tallystick.errors import InputRefused
 from tallystick.model.filter_text import LONGEST, parse_filter
 from tallystick.model.filter_words import words_of
 from tallystick.model.segment import MAX_SEGMENT_NAME, Segment
@@ -18,14 +16,12 @@ from tallystick.services.inquiries.expressions import check_expressions, express
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.support.data import as_json, times, wants_json
-from tallystick.surfaces.dashboard.support.forms import Form
+from tallystick.surfaces.dashboard.support.forms import Form, one_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 
 FIELDS = ("id", "name", "filter", "whose")
-
-_id = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 
 class ListedSegment(Struct, frozen=True):
@@ -81,11 +77,9 @@ class SegmentPages:
                 filters=await self._filters(request.form),
                 owner=viewer.owner(request.form.text("whose")),
             )
-            await self._services.write(
+            await self._services.write_or_404(
                 request, change_segment, viewer.site.id, segment.id, request.account.id, changes, request.now
             )
-        except (NotThere, NotPermitted) as error:
-            raise HTTPException(404) from error
         except InputRefused as error:
             return await self._show(request, viewer, problems_of(error, filters="filter"))
         return see_other(f"{viewer.base}/segments?done=changed")
@@ -93,12 +87,9 @@ class SegmentPages:
     async def delete(self, request: PageRequest) -> Response:
         """Delete a segment."""
         viewer, segment = await self._segment(request)
-        try:
-            await self._services.write(
-                request, delete_segment, viewer.site.id, segment.id, request.account.id, request.now
-            )
-        except NotThere as error:
-            raise HTTPException(404) from error
+        await self._services.write_or_404(
+            request, delete_segment, viewer.site.id, segment.id, request.account.id, request.now
+        )
         return see_other(f"{viewer.base}/segments?done=deleted")
 
     async def _filters(self, form: Form) -> list[object]:
@@ -118,12 +109,8 @@ class SegmentPages:
             HTTPException: there is none that the person may change (404).
         """
         viewer = await self._viewers.keeper(request)
-        number = request.form.text("id")
-        if _id.fullmatch(number):
-            for segment in await self._segments.visible(viewer.site.id, request.account.id):
-                if segment.id == int(number) and viewer.may_edit(segment.owner):
-                    return viewer, segment
-        raise HTTPException(404)
+        seen = await self._segments.visible(viewer.site.id, request.account.id)
+        return viewer, one_of((each for each in seen if viewer.may_edit(each.owner)), request.form.text("id"))
 
     async def _of(self, request: PageRequest, viewer: Viewer) -> list[ListedSegment]:
         found = await self._segments.visible(viewer.site.id, request.account.id)

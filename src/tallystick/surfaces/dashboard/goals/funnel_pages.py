@@ -5,7 +5,6 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import Conflicting, InputRefused, InvalidFields, NotThere
@@ -19,14 +18,12 @@ from tallystick.services.analytics.kept.step_words import goal_text, step_of, st
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.goals.offered import offered_names
 from tallystick.surfaces.dashboard.support.data import as_json, times, wants_json
-from tallystick.surfaces.dashboard.support.forms import Form, number_in
+from tallystick.surfaces.dashboard.support.forms import DIGITS_OF_ID, Form, number_in, one_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 
 LIMITS = {"name": MAX_FUNNEL_NAME, "step": MAX_PATH}
-DIGITS = 18
-"""Of an id."""
 
 
 class StepRow(Struct, frozen=True):
@@ -80,9 +77,7 @@ class FunnelPages:
         try:
             steps = _steps(rows, await self._goals_of(viewer), funnel.steps)
             changes = FunnelChanges(name=form.text("name"), steps=steps, strict=form.checked("strict"))
-            await self._services.write(request, change_funnel, viewer.site.id, funnel.id, changes, request.now)
-        except NotThere as error:
-            raise HTTPException(404) from error
+            await self._services.write_or_404(request, change_funnel, viewer.site.id, funnel.id, changes, request.now)
         except InputRefused as error:
             return await self._show_funnel(request, viewer, funnel, _problems(error, rows))
         return see_other(f"{viewer.base}/settings/funnels?done=changed&funnel={funnel.id}")
@@ -90,10 +85,7 @@ class FunnelPages:
     async def delete(self, request: PageRequest) -> Response:
         """Delete a funnel."""
         viewer, funnel = await self._funnel(request)
-        try:
-            await self._services.write(request, delete_funnel, viewer.site.id, funnel.id, request.now)
-        except NotThere as error:
-            raise HTTPException(404) from error
+        await self._services.write_or_404(request, delete_funnel, viewer.site.id, funnel.id, request.now)
         return see_other(f"{viewer.base}/settings/funnels?done=deleted")
 
     async def _goals_of(self, viewer: Viewer) -> Sequence[Goal]:
@@ -106,18 +98,14 @@ class FunnelPages:
             HTTPException: there is none that the person may change (404).
         """
         viewer = await self._viewers.changer(request)
-        number = number_in(request.http.path_params["funnel"], DIGITS)
-        for funnel in await self._funnels.of_site(viewer.site.id):
-            if funnel.id == number:
-                return viewer, funnel
-        raise HTTPException(404)
+        return viewer, one_of(await self._funnels.of_site(viewer.site.id), request.http.path_params["funnel"])
 
     async def _show(self, request: PageRequest, viewer: Viewer, problems: Problems = NO_PROBLEMS) -> Response:
         goals, funnels = await self._goals_of(viewer), await self._funnels.of_site(viewer.site.id)
         listed = [
             (each, [(step.name or step_text(step, goals), step.optional) for step in each.steps]) for each in funnels
         ]
-        kept = number_in(request.http.query_params.get("funnel", ""), DIGITS)
+        kept = number_in(request.http.query_params.get("funnel", ""), DIGITS_OF_ID)
         values = {
             "funnels": listed,
             "kept": next((each for each in funnels if each.id == kept), None),

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import Conflicting, InputRefused, NotThere
+from tallystick.errors import Conflicting, InputRefused
 from tallystick.model.goal import MAX_GOAL_NAME, MAX_GOAL_PROPS, Goal
 from tallystick.model.path import MAX_PATH
 from tallystick.model.props import MAX_PROP_NAME, MAX_PROP_VALUE
@@ -16,14 +15,12 @@ from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.goals.offered import offered_names
 from tallystick.surfaces.dashboard.support.data import as_json, times, wants_json
-from tallystick.surfaces.dashboard.support.forms import Form, number_in
+from tallystick.surfaces.dashboard.support.forms import Form, one_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 
 LIMITS = {"name": MAX_GOAL_NAME, "path": MAX_PATH, "prop": MAX_PROP_NAME, "value": MAX_PROP_VALUE}
-DIGITS = 18
-"""Of an id."""
 _EMPTY = ("", "")
 
 
@@ -61,9 +58,7 @@ class GoalPages:
         viewer, goal = await self._goal(request)
         changes = GoalChanges(**_fields(request.form))
         try:
-            await self._services.write(request, change_goal, viewer.site.id, goal.id, changes, request.now)
-        except NotThere as error:
-            raise HTTPException(404) from error
+            await self._services.write_or_404(request, change_goal, viewer.site.id, goal.id, changes, request.now)
         except InputRefused as error:
             return await self._show_goal(request, viewer, goal, _problems(error))
         return see_other(f"{viewer.base}/settings/goals?done=changed")
@@ -72,9 +67,9 @@ class GoalPages:
         """Delete a goal."""
         viewer, goal = await self._goal(request)
         try:
-            await self._services.write(request, delete_goal, viewer.site.id, goal.id, request.now, request.account.id)
-        except NotThere as error:
-            raise HTTPException(404) from error
+            await self._services.write_or_404(
+                request, delete_goal, viewer.site.id, goal.id, request.now, request.account.id
+            )
         except InputRefused as error:
             return await self._show_goal(request, viewer, goal, problems_of(error), typed=_stored(goal))
         return see_other(f"{viewer.base}/settings/goals?done=deleted")
@@ -89,11 +84,7 @@ class GoalPages:
             HTTPException: there is none that the person may change (404).
         """
         viewer = await self._viewers.changer(request)
-        number = number_in(request.http.path_params["goal"], DIGITS)
-        for goal in await self._of(viewer):
-            if goal.id == number:
-                return viewer, goal
-        raise HTTPException(404)
+        return viewer, one_of(await self._of(viewer), request.http.path_params["goal"])
 
     async def _show(self, request: PageRequest, viewer: Viewer, problems: Problems = NO_PROBLEMS) -> Response:
         listed = [(goal, View().filtered("goal", goal.name).at(viewer.base)) for goal in await self._of(viewer)]

@@ -1,6 +1,5 @@
 """The shared links of a site: ``/sites/{site}/sharing``."""
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -8,12 +7,11 @@ from msgspec import UNSET, UnsetType
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InputRefused, InvalidFields, NotThere
+from tallystick.errors import InputRefused, InvalidFields
 from tallystick.model.account import Account
 from tallystick.model.shared_link import MAX_LINKS, SharedLink, last_day
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import accounts_of
-from tallystick.services.analytics.kept.keeping import pick
 from tallystick.services.analytics.kept.shared_links import (
     SharedLinkChanges,
     change_shared_link,
@@ -27,12 +25,11 @@ from tallystick.surfaces.dashboard.analytics.viewer import Viewers, address_of
 from tallystick.surfaces.dashboard.sharing.form import NEW, OFFERED_LISTS, LinkFields, filled_in, read_fields, typed
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.data import as_json, moment_text, times, wants_json
+from tallystick.surfaces.dashboard.support.forms import one_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.web.own_address import own_origin
-
-_id = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class SharingPages:
@@ -96,9 +93,7 @@ class SharingPages:
             panels=fields.panels,
         )
         try:
-            await self._services.write(request, change_shared_link, site.id, link.id, changes, request.now)
-        except NotThere as error:
-            raise HTTPException(404) from error
+            await self._services.write_or_404(request, change_shared_link, site.id, link.id, changes, request.now)
         except InputRefused as error:
             return await self._show_link(request, site, link, problems_of(error, filters="filter"))
         return see_other(f"/sites/{address_of(site)}/sharing?done=changed")
@@ -107,13 +102,10 @@ class SharingPages:
         """Delete a link; its address shows nothing from then on. The form must have its name, typed."""
         site = await self._site(request)
         for number in request.form.numbers("id"):
-            link = await self._link_of(site, number)
+            link = await self._link_of(site, str(number))
             if not confirmed(request, link.name):
                 return await self._show(request, site, NOT_CONFIRMED)
-            try:
-                await self._services.write(request, withdraw_shared_link, site.id, number, request.now)
-            except NotThere as error:
-                raise HTTPException(404) from error
+            await self._services.write_or_404(request, withdraw_shared_link, site.id, number, request.now)
         return see_other(f"/sites/{address_of(site)}/sharing?done=withdrawn")
 
     async def _site(self, request: PageRequest) -> Site:
@@ -133,14 +125,11 @@ class SharingPages:
         Raises:
             HTTPException: as of ``_site``, or the site has no such link (404).
         """
-        site, number = await self._site(request), request.http.path_params["link"]
-        return site, await self._link_of(site, int(number) if _id.fullmatch(number) else 0)
+        site = await self._site(request)
+        return site, await self._link_of(site, request.http.path_params["link"])
 
-    async def _link_of(self, site: Site, number: int) -> SharedLink:
-        try:
-            return pick(await self._ledger.read(shared_links_of, site.id), number, "shared link")
-        except NotThere as error:
-            raise HTTPException(404) from error
+    async def _link_of(self, site: Site, number: str) -> SharedLink:
+        return one_of(await self._ledger.read(shared_links_of, site.id), number)
 
     async def _fields(self, request: PageRequest, panels: Collection[str]) -> tuple[LinkFields, Problems]:
         """The fields of the form, and messages about those that cannot be."""

@@ -1,7 +1,7 @@
 """Reads submitted forms within limits, and refuses forms of other sites."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from hmac import compare_digest
 from urllib.parse import parse_qs
@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from tallystick.services.analytics.kept.keeping import Object
 from tallystick.web.bodies import body_of
 from tallystick.web.own_address import is_own_origin
 
@@ -16,6 +17,7 @@ MOST_BYTES = 65_536
 MOST_FIELDS = 2_000
 TOKEN_FIELD = "token"  # noqa: S105  # a field's name
 TOKEN_BYTES = 32
+DIGITS_OF_ID = 18
 _OURSELVES = ("same-origin", "none")
 """``Sec-Fetch-Site`` of forms on our own pages."""
 
@@ -138,3 +140,16 @@ def _is_number(text: str) -> bool:
 def number_in(text: str, digits: int) -> int | None:
     """The number that a text of at most so many digits is; None for any other text."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
+
+
+def one_of(objects: Iterable[Object], text: str) -> Object:
+    """The object with the id that stands in an address or a form.
+
+    Raises:
+        HTTPException: there is none (404).
+    """
+    number = number_in(text, DIGITS_OF_ID)
+    for each in objects:
+        if each.id == number:
+            return each
+    raise HTTPException(404)

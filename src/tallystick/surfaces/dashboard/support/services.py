@@ -7,6 +7,7 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from tallystick.errors import NotPermitted, NotThere
 from tallystick.ledger import Ledger
 from tallystick.services.accounts.accounts import PasswordRecord, credentials, renew_password
 from tallystick.services.accounts.audit import done_by
@@ -78,6 +79,17 @@ class PageServices(Struct, frozen=True, kw_only=True):
     async def write(self, request: PageRequest, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
         """Run ``function(session, *arguments)`` in a ledger transaction; the audit log names the logged-in account."""
         return await self.ledger.write(done_by, request.account, function, *arguments)
+
+    async def write_or_404(self, request: PageRequest, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """As ``write``, of something that another person may have deleted or taken meanwhile.
+
+        Raises:
+            HTTPException: it is not there for this person any more (404).
+        """
+        try:
+            return await self.write(request, function, *arguments)
+        except (NotThere, NotPermitted) as error:
+            raise HTTPException(404) from error
 
     async def recent_password_problems(self, request: PageRequest) -> Problems:
         """Check that the password was given within the last ten minutes or is in the form's field ``current``.
