@@ -57,8 +57,8 @@ class Axis(Struct, frozen=True):
         """The row of the grid for a value; None without one. Values beyond the axis lie on its end."""
         if not is_number(value):
             return None
-        share = (Fraction(value) - Fraction(self.bottom)) / (Fraction(self.top) - Fraction(self.bottom))
-        return round(height * (1 - min(max(share, Fraction(0)), Fraction(1))))
+        bottom, top = Fraction(self.bottom), Fraction(self.top)
+        return round(height * (top - min(max(Fraction(value), bottom), top)) / (top - bottom))
 
 
 class Point(NamedTuple):

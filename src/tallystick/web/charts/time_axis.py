@@ -62,10 +62,13 @@ def time_labels(
         texts = (name(starts[number], _shown_style(style, starts[number], starts)) for number in chosen)
         return [_placed(middles[number], text, pixels) for number, text in zip(chosen, texts, strict=True)]
 
-    several = min(len(starts), 2)
+    # More have no room, even with a character each.
+    several, most = min(len(starts), 2), (pixels + OVERHANG) // (CHARACTER + SPACE) + 1
     for rule in _rules(unit):
-        found = labels_of(_chosen(rule, starts), rule.style)
-        if len(found) >= several and _apart(found, pixels):
+        if not several <= len(chosen := _chosen(rule, starts)) <= most:
+            continue
+        found = labels_of(chosen, rule.style)
+        if _apart(found, pixels):
             return found
     style = next(_rules(unit)).style
     strides = (2**power for power in range(len(starts).bit_length() + 1))
