@@ -1,4 +1,4 @@
-"""Hits with a key, sent again after a kill -9 until they are answered, are counted exactly once."""
+"""Hits and lists with a key, sent again after a kill -9 until they are answered, are counted exactly once."""
 
 import asyncio
 import random
@@ -8,7 +8,10 @@ from pathlib import Path
 from support.load import GONE, Connection, Reply
 from support.server import RunningServer, running_server
 
-COUNTERS = ("example.com/hot", "example.com/visits")
+LISTED = "example.com/listed"
+"""What is counted with ``POST /api/counters/add``, together with another counter."""
+COUNTERS = ("example.com/hot", "example.com/visits", LISTED)
+ADDITIONS = {"counters": [{"namespace": "example.com", "key": key, "amount": 1} for key in ("listed", "beside")]}
 CLIENTS = 16
 KILLS = 2
 
@@ -18,9 +21,15 @@ Request = tuple[str, str]
 
 async def ask(connection: Connection, request: Request) -> Reply:
     counter, key = request
-    reply = await connection.get(f"/hit/{counter}", f"Idempotency-Key: {key}")
+    if counter == LISTED:
+        reply = await connection.post("/api/counters/add", ADDITIONS, f"Idempotency-Key: {key}")
+        first, second = reply.body["results"]
+        assert first["value"] == second["value"], "one of two additions of a request was lost"
+    else:
+        reply = await connection.get(f"/hit/{counter}", f"Idempotency-Key: {key}")
+        first = reply.body
     assert reply.status == 200
-    return reply
+    return reply._replace(body={"value": first["value"]})
 
 
 class Senders:
@@ -59,7 +68,7 @@ class Senders:
 
     def _next(self, number: int, *, new: bool) -> Request | None:
         if new and number not in self.open:
-            self.open[number] = (COUNTERS[number % len(COUNTERS)], f"request-{next(self._numbers)}")
+            self.open[number] = (COUNTERS[number % len(COUNTERS)], f"request-number-{next(self._numbers):06}")
         return self.open.get(number)
 
 
@@ -83,4 +92,5 @@ def test_keyed_hits_are_counted_exactly_once(tmp_path: Path, database_url: str |
             values = [value for (counted, _), value in senders.answers.items() if counted == counter]
             assert sorted(values) == list(range(1, len(values) + 1))
             assert server.get(f"/get/{counter}").json()["value"] == (len(values) or None)
-        assert server.get("/stats").json()["keys_updated"] == len(senders.answers)
+        beside = sum(counted == LISTED for counted, _ in senders.answers)
+        assert server.get("/stats").json()["keys_updated"] == len(senders.answers) + beside

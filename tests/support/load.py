@@ -60,6 +60,17 @@ class Connection:
         self.send(path, *headers)
         return await self.answer()
 
+    async def post(self, path: str, content: object, *headers: str) -> Reply:
+        """POST something as JSON.
+
+        Raises:
+            ConnectionError, IncompleteReadError: the server went away.
+        """
+        body = json.dumps(content)
+        lines = (f"POST {path} HTTP/1.1", "Host: server", f"Content-Length: {len(body)}", *headers, "", body)
+        self.writer.write("\r\n".join(lines).encode())
+        return await self.answer()
+
     def send(self, path: str, *headers: str) -> None:
         """Send a request without waiting for its answer."""
         lines = (f"GET {path} HTTP/1.1", "Host: server", *headers, "", "")

@@ -27,6 +27,7 @@ from tallystick.services.analytics.visitor_counter import VisitorCounter
 from tallystick.services.clock import ClockWatch
 from tallystick.services.counting.counter_uploads import CounterUploads
 from tallystick.services.counting.counting import Counting
+from tallystick.services.counting.many import ManyCounters
 from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.services.counting.owned.visitors import CounterVisitors
 from tallystick.services.exports.exports import Exports
@@ -51,6 +52,7 @@ class Services(Struct, frozen=True, kw_only=True):
     clock: ClockWatch
     counting: Counting
     counter_uploads: CounterUploads
+    many_counters: ManyCounters
     owned_counters: OwnedCounters
     counter_visitors: CounterVisitors
     setup: Setup
@@ -128,6 +130,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         clock=clock,
         counting=Counting(ledger, counter_lifetime, in_flight),
         counter_uploads=CounterUploads(ledger, counter_lifetime, data),
+        many_counters=ManyCounters(ledger, counter_lifetime, in_flight),
         owned_counters=OwnedCounters(ledger, in_flight),
         counter_visitors=CounterVisitors(ledger),
         setup=Setup(ledger),

@@ -24,10 +24,14 @@ class KeyedLimit:
         self._limits, self._addresses = limits, addresses
         self._all = None if limits.in_force[KEYED.name].amount is None else Windows(an_hour, 3_600)
 
-    def admit(self, scope: Mapping[str, Any]) -> Admission:
-        """Take one request from the limit of the scope's client, then from that of all addresses."""
-        admission = self._limits.admit_address(KEYED.name, self._addresses.of(scope))
-        return self._all.admit(None) if admission.admitted and self._all is not None else admission
+    def admit(self, scope: Mapping[str, Any], weight: int = 1) -> Admission:
+        """Take one request from the limit of the scope's client, then from that of all addresses.
+
+        Args:
+            weight: how many it counts as: for one with a large record.
+        """
+        admission = self._limits.admit_address(KEYED.name, self._addresses.of(scope), weight=weight)
+        return self._all.admit(None, weight) if admission.admitted and self._all is not None else admission
 
 
 class CreationLimit:

@@ -89,15 +89,19 @@ class Windows:
         """Number of open windows."""
         return len(self._windows)
 
-    def admit(self, key: Hashable) -> Admission:
-        """Count a request if the key's window admits it. May be called from any thread."""
+    def admit(self, key: Hashable, weight: int = 1) -> Admission:
+        """Count a request if the key's window admits it. May be called from any thread.
+
+        Args:
+            weight: how many it counts as. It is admitted while anything is left: none is too heavy for every window.
+        """
         with self._lock:
             now = time.monotonic()
             window = self._windows.get(key)
             if window is None or window.ends <= now:
                 window = self._opened(key, now)
             admitted = window.left > 0
-            window.left -= admitted
+            window.left -= min(weight, window.left)
             # Where the clock's numbers are rounded differently, the difference may be a little longer than the window.
             return Admission(admitted, self._amount, window.left, min(window.ends - now, self._seconds))
 
@@ -153,18 +157,19 @@ class RateLimits:
         """Whether a limit admits everything."""
         return name not in self._windows
 
-    def admit(self, name: str, key: Hashable) -> Admission:
+    def admit(self, name: str, key: Hashable, weight: int = 1) -> Admission:
         """Count a request if its limit admits it.
 
         Args:
             name: of a limit that a surface declares.
             key: of the client, for example a token's id.
+            weight: how many requests it counts as.
         """
         windows = self._windows.get(name)
-        return UNLIMITED if windows is None else windows.admit(key)
+        return UNLIMITED if windows is None else windows.admit(key, weight)
 
     def admit_address(
-        self, name: str, address: IPv4Address | IPv6Address | None, subject: Hashable = None
+        self, name: str, address: IPv4Address | IPv6Address | None, subject: Hashable = None, weight: int = 1
     ) -> Admission:
         """Count a request from an address if its limit admits it.
 
@@ -173,11 +178,12 @@ class RateLimits:
 
         Args:
             subject: for limits that count each site or namespace apart; None for one count.
+            weight: how many requests it counts as.
         """
-        admission, network = self.admit(name, (subject, rate_limit_name(address))), wider_network(address)
+        admission, network = self.admit(name, (subject, rate_limit_name(address)), weight), wider_network(address)
         if not admission.admitted or network is None or name not in self._wider:
             return admission
-        wider = self._wider[name].admit((subject, network))
+        wider = self._wider[name].admit((subject, network), weight)
         return admission if wider.admitted else wider
 
     def address_state(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:

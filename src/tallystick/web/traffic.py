@@ -5,11 +5,16 @@ from collections.abc import Iterable
 
 
 class Traffic:
-    """Counts responses; written on the event loop, read by the metrics page."""
+    """Counts responses; written on the event loop, read by the metrics page.
+
+    Attributes:
+        additions: of lists of additions to public counters, by what became of them.
+    """
 
     def __init__(self) -> None:
         self.answers: Counter[tuple[str, int]] = Counter()
         self.refusals: Counter[tuple[str, str]] = Counter()
+        self.additions: Counter[str] = Counter()
 
     def answered(self, surface: str, status: int) -> None:
         """Count one response."""

@@ -25,9 +25,14 @@ ANYONE = (200,) * len(ASKERS)
 OWNERS = (401, 403, 200, 401, 403, 200, 403, 200)
 PROVEN = (401, 403, 403, 401, 403, 200, 403, 200)
 
+ONE = {"counters": [{"namespace": HOST, "key": "visits"}]}
+ONE_MORE = {"counters": [{"namespace": HOST, "key": "visits", "amount": 1}]}
+
 ROWS: dict[tuple[str, str], tuple[Any, tuple[int, ...]]] = {
     ("GET", "/api/counters"): (None, (401, 401, 401, 401, 200, 403, 200, 200)),
     ("POST", "/api/counters"): ({"namespace": "elsewhere"}, (201, 201, 201, 401, 403, 201, 201, 201)),
+    ("POST", "/api/counters/read"): (ONE, ANYONE),
+    ("POST", "/api/counters/add"): (ONE_MORE, (200, 200, 200, 401, 403, 200, 200, 200)),
     ("GET", "/api/counters/{namespace}"): (None, ANYONE),
     ("PUT", "/api/counters/{namespace}"): (None, PROVEN),
     ("DELETE", "/api/counters/{namespace}"): (None, tuple(204 if status == 200 else status for status in PROVEN)),

@@ -29,6 +29,7 @@ Labels: TypeAlias = tuple[tuple[str, str], ...]
 FAMILIES = {
     "tallystick_requests": "counter",
     "tallystick_refusals": "counter",
+    "tallystick_counter_additions": "counter",
     "tallystick_connections": "gauge",
     "tallystick_connection_refusals": "counter",
     "tallystick_hot_requests": "counter",

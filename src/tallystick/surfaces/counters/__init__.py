@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from tallystick.services.services import Services
-from tallystick.surfaces.counters.errors import REASONS, refuse
+from tallystick.surfaces.counters.errors import ADDITION_RESULTS, REASONS, refuse
 from tallystick.surfaces.counters.errors import SURFACE as NAME
 from tallystick.surfaces.counters.judging import CountersApi
 from tallystick.surfaces.counters.routes import PREFIXES, RATES, ROUTES
@@ -12,6 +12,7 @@ from tallystick.web.surface import Kit, Surface, SurfaceApps
 
 def build(services: Services, kit: Kit) -> SurfaceApps:
     """The surface's ASGI application."""
+    kit.traffic.additions.update(dict.fromkeys(ADDITION_RESULTS, 0))
     return SurfaceApps(CountersApi(services, kit, ROUTES), refuse=refuse)
 
 

@@ -7,7 +7,7 @@ from tallystick.model.account import Permission
 from tallystick.services.counting.owned.proving import SECRET_BEGINS, Asker, digest_of
 from tallystick.services.idempotency import KeyedRequest, meaning
 from tallystick.services.services import Services
-from tallystick.surfaces.counters.errors import CREATION_OFF, CounterRefused
+from tallystick.surfaces.counters.errors import CREATION_OFF, CREATION_OFF_MESSAGE, WEAK_KEY, CounterRefused
 from tallystick.surfaces.counters.judging import PublicCall
 from tallystick.web.bearer import principal_of, require_permission, secret_of
 from tallystick.web.idempotency import key_in
@@ -15,6 +15,8 @@ from tallystick.web.refusals import RateLimited, Unauthorized
 
 OWNED_RATE = "owned-counters"
 UNKNOWN_LIMIT = "unknown-token"
+SHORTEST_KEY = 16
+"""Characters of an ``Idempotency-Key`` that nobody else may come to send."""
 
 
 async def asker_of(services: Services, call: PublicCall, needed: Permission) -> Asker:
@@ -72,8 +74,27 @@ def idempotency_key(call: PublicCall) -> str:
     return "" if header is None else key_in(header.decode("latin-1"))
 
 
-def keyed_request(call: PublicCall, asker: Asker) -> KeyedRequest | None:
+def require_strong_key(call: PublicCall, why: str) -> None:
+    """Refuse an Idempotency-Key that somebody else may send by chance, or guess.
+
+    Args:
+        why: this request needs a strong one, in words.
+
+    Raises:
+        InputRefused: it is malformed.
+        CounterRefused: it is too short.
+    """
+    key = idempotency_key(call)
+    if key and len(key) < SHORTEST_KEY:
+        msg = f"this Idempotency-Key takes {SHORTEST_KEY} characters or more, best random ones (a UUID): {why}"
+        raise CounterRefused(400, WEAK_KEY, msg)
+
+
+def keyed_request(call: PublicCall, asker: Asker, weight: int = 1) -> KeyedRequest | None:
     """The identity of a request with a key; None without one.
+
+    Args:
+        weight: how many requests with a key it counts as, where its record is large.
 
     Raises:
         InputRefused: the key is malformed.
@@ -82,7 +103,7 @@ def keyed_request(call: PublicCall, asker: Asker) -> KeyedRequest | None:
     key = idempotency_key(call)
     if not key:
         return None
-    admission = call.kit.keyed.admit(call.scope)
+    admission = call.kit.keyed.admit(call.scope, weight)
     if not admission.admitted:
         raise RateLimited(admission)
     sender = f"counters/{asker.account or ''}/{'' if asker.digest is None else asker.digest.hex()}"
@@ -97,8 +118,7 @@ def admits_creation(call: PublicCall, asker: Asker) -> Admit | None:
         CounterRefused: nobody but superusers makes counters on this server.
     """
     if call.kit.public_counters == "existing" and not asker.is_superuser:
-        msg = "this server makes no new counters on request (--public-counters existing)"
-        raise CounterRefused(403, CREATION_OFF, msg)
+        raise CounterRefused(403, CREATION_OFF, CREATION_OFF_MESSAGE)
     return None if call.kit.creations is None else partial(call.kit.creations.admit, call.client)
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tallystick.model.counter import INT64_MAX, INT64_MIN
+from tallystick.services.counting.many import MOST_AT_ONCE
 from tallystick.services.counting.owned.changing import OneEach, OwnerRules
 from tallystick.surfaces.counters.errors import INVALID_FIELD, CounterRefused
 from tallystick.web.refusals import ApiRefused
@@ -18,6 +19,7 @@ AtLeastZero = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 Unique = Literal["hour", "day", "visit"] | None
 
 _ACCEPTED: Mapping[str, str] = {
+    "counters": f"a list of 1 to {MOST_AT_ONCE} objects, each with namespace and key, to add also with a whole amount",
     "namespace": "a text",
     "key": "a text",
     "value": f"a whole number from {INT64_MIN} to {INT64_MAX}",
@@ -68,6 +70,31 @@ class NameBody(Struct, kw_only=True, forbid_unknown_fields=True):
 
     namespace: str | None = None
     key: str
+
+
+class CounterName(Struct, forbid_unknown_fields=True):
+    """A counter of many; its name is checked later."""
+
+    namespace: str
+    key: str
+
+
+class AdditionBody(CounterName, forbid_unknown_fields=True):
+    """An addition of many."""
+
+    amount: Whole
+
+
+class NamesBody(Struct, forbid_unknown_fields=True):
+    """Counters to read."""
+
+    counters: Annotated[tuple[CounterName, ...], Meta(min_length=1, max_length=MOST_AT_ONCE)]
+
+
+class AdditionsBody(Struct, forbid_unknown_fields=True):
+    """Counters to add to."""
+
+    counters: Annotated[tuple[AdditionBody, ...], Meta(min_length=1, max_length=MOST_AT_ONCE)]
 
 
 class EmptyBody(Struct, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ from tallystick.errors import (
     OwningRefused,
     StoreUnavailable,
 )
+from tallystick.model.counter import RefusalReason
 from tallystick.server.hot_lane import Answer, header_lines
 from tallystick.server.refusals import Refusal
 from tallystick.web.answers import ApiResponse, answer_of
@@ -73,6 +74,7 @@ NO_SUCH_COUNTER = "no-such-counter"
 INVALID_FIELD = "invalid-field"
 PERMISSION_MISSING = "permission-missing"
 CREATION_OFF = "creation-off"
+CREATION_OFF_MESSAGE = "this server makes no new counters on request (--public-counters existing)"
 WEAK_KEY = "weak-idempotency-key"
 IN_FLIGHT = "request-in-flight"
 
@@ -89,6 +91,30 @@ BY_REASON: Mapping[CounterReason, tuple[int, str]] = {
     CounterReason.RESERVED: (403, "namespace-reserved"),
 }
 """Status and code of refusals about owners."""
+
+BY_REFUSAL: Mapping[RefusalReason, tuple[str, str]] = {
+    RefusalReason.MISSING: (NO_SUCH_COUNTER, "there is no such counter; only an amount of 1 creates it"),
+    RefusalReason.OUT_OF_BOUNDS: ("out-of-bounds", "one change of this counter may add lower to upper, not more"),
+    RefusalReason.OUT_OF_RANGE: ("out-of-range", "the value would leave the range of 64 bits; it is unchanged"),
+    RefusalReason.CREATION_LIMITED: (
+        "creation-limited",
+        "too many new counters from your address; try again in a second",
+    ),
+    RefusalReason.LOCKED: ("locked", "only its owner changes this counter"),
+    RefusalReason.RESTRICTED: (
+        "restricted",
+        "this counter counts visitors or pages that its owner has named; of a list, only its owner's additions count",
+    ),
+    RefusalReason.RESERVED: (
+        "namespace-reserved",
+        "the namespace is reserved: only the owner of its site creates counters in it",
+    ),
+}
+"""Code and message of what is refused of a list of additions."""
+
+ADDED = "added"
+ADDITION_RESULTS = (ADDED, MALFORMED_NAME, CREATION_OFF, *(code for code, _ in BY_REFUSAL.values()))
+"""What becomes of additions of a list, as the metrics count them."""
 
 REASONS = frozenset(
     {

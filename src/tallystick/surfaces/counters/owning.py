@@ -18,18 +18,14 @@ from tallystick.surfaces.counters.asking import (
     idempotency_key,
     keyed_request,
     known_asker,
+    require_strong_key,
 )
 from tallystick.surfaces.counters.bodies import CreationBody, EmptyBody, NameBody, RulesBody, ValueBody, decoded
-from tallystick.surfaces.counters.errors import UNCACHED, WEAK_KEY, CounterRefused
+from tallystick.surfaces.counters.errors import UNCACHED
 from tallystick.surfaces.counters.judging import PublicCall, key_named, namespace_named
-from tallystick.surfaces.counters.wire import as_json, counter_members
+from tallystick.surfaces.counters.wire import REPLAYED, as_json, counter_members
 from tallystick.web.answers import ApiResponse
 from tallystick.web.refusals import Headers
-
-SHORTEST_KEY = 16
-"""Characters of an ``Idempotency-Key`` that brings a secret again: another one must not be able to guess it."""
-
-REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
 
 
 async def create(services: Services, call: PublicCall) -> ApiResponse:
@@ -40,9 +36,7 @@ async def create(services: Services, call: PublicCall) -> ApiResponse:
     if asker.digest is not None:
         asker = Asker()  # a secret owns its own counter only, and a new one gets its own
     if asker.principal is None:
-        if name and len(name) < SHORTEST_KEY:
-            msg = f"with this Idempotency-Key the secret could be asked for again: it takes {SHORTEST_KEY} characters"
-            raise CounterRefused(400, WEAK_KEY, f"{msg}, best random ones (a UUID)")
+        require_strong_key(call, "it brings the secret again")
         admit_secret(call)
     operation = Create(
         value=body.value,

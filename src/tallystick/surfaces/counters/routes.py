@@ -1,6 +1,6 @@
 """Every URL of this surface."""
 
-from tallystick.surfaces.counters import owning, reading
+from tallystick.surfaces.counters import batches, owning, reading
 from tallystick.surfaces.counters.asking import OWNED_RATE
 from tallystick.surfaces.counters.history import handlers as history
 from tallystick.surfaces.counters.judging import RATE, PublicRoute
@@ -11,6 +11,8 @@ ROUTES = (
     # each with or without a slash at the end
     PublicRoute("GET", "/api/counters", reading.mine),
     PublicRoute("POST", "/api/counters", owning.create),
+    PublicRoute("POST", "/api/counters/read", batches.read, largest_body=batches.LARGEST_BATCH),
+    PublicRoute("POST", "/api/counters/add", batches.add, largest_body=batches.LARGEST_BATCH),
     PublicRoute("GET", "/api/counters/{namespace}", reading.reservation),
     PublicRoute("PUT", "/api/counters/{namespace}", owning.reserve),
     PublicRoute("DELETE", "/api/counters/{namespace}", owning.release),
@@ -30,4 +32,5 @@ RATES = (
     Rate(RATE, 600, 60, "the API of public counters, per address"),
     Rate(history.RATE, 120, 60, "histories of public counters, per address and namespace"),
     Rate(OWNED_RATE, 200, 86_400, "new public counters with a secret, which never expire, per address"),
+    Rate(batches.ADDS_RATE, 30_000, 60, "additions of POST /api/counters/add, per address and namespace"),
 )

@@ -11,6 +11,9 @@ from tallystick.surfaces.counters.errors import UNCACHED
 from tallystick.web.answers import ApiResponse
 from tallystick.web.refusals import Headers
 
+REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
+"""Marks the answer to a request that had been carried out before."""
+
 _encode = msgspec.json.Encoder().encode
 
 

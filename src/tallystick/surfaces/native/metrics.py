@@ -49,6 +49,14 @@ class TallystickCollector(Collector):
         for (surface, reason), count in self._traffic.refusals.items():
             refusals.add_metric([surface, reason], count)
         yield refusals
+        additions = CounterMetricFamily(
+            "tallystick_counter_additions",
+            "Additions of POST /api/counters/add, by result: added, or the code of the refusal.",
+            labels=["result"],
+        )
+        for result, count in self._traffic.additions.items():
+            additions.add_metric([result], count)
+        yield additions
 
     def _writing(self) -> Iterator[Metric]:
         writers = self._services.ledger.measurements

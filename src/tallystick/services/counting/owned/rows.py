@@ -63,6 +63,15 @@ def owner_of(session: Session, key: Key) -> CounterOwner | None:
     return None if row is None else _from_row(row)
 
 
+def owners_of(session: Session, keys: Sequence[Key]) -> dict[Key, CounterOwner]:
+    """Who owns each of several counters."""
+    if not keys:
+        return {}
+    names = _encode([_named(key) for key in keys]).decode()
+    rows = session.queries.owners_among(session.connection, keys=names)
+    return {Key(namespace, key): _from_row(row) for namespace, key, *row in rows}
+
+
 def store_owner(session: Session, key: Key, owner: CounterOwner) -> None:
     """Store who owns a counter, and its rules."""
     session.common.store_owner(
