@@ -16,12 +16,14 @@ def queries(dialect: str) -> dict[str, str]:
         before, *parts = re.split(r"^-- name: ", file.read_text(), flags=re.MULTILINE)
         assert not before.strip()
         for part in parts:
-            name, sentence = part.splitlines()[:2]
-            found[name.split("(")[0]] = sentence
+            signature, sentence = part.splitlines()[:2]
+            name = signature.split("(")[0]
+            assert name not in found, f"{file.name}: two queries are called {name}, and only the last is found"
+            found[name] = sentence
     return found
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("dialect", ["common", "sqlite", "postgresql"])
 def test_every_query_has_a_sentence(dialect: str) -> None:
     assert {name: sentence for name, sentence in queries(dialect).items() if not re.match(r"-- [A-Z]", sentence)} == {}
 

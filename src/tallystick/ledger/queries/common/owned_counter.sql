@@ -74,7 +74,7 @@ WHERE lane = :old_lane AND namespace = :old_namespace AND key = :old_key;
 SELECT until FROM counter_seen
 WHERE lane = :lane AND namespace = :namespace AND key = :key AND visitor = :visitor;
 
--- name: note_seen(lane, namespace, key, visitor, until)!
+-- name: note_visitor(lane, namespace, key, visitor, until)!
 -- Note that a counter has counted a visitor.
 INSERT INTO counter_seen (lane, namespace, key, visitor, until)
 VALUES (:lane, :namespace, :key, :visitor, :until)

@@ -98,7 +98,7 @@ def _is_new(session: Session, key: Key, one_each: str, visitor: tuple[bytes, ...
         until = counted_until  # carried over to the new salt
     else:
         return False
-    session.common.note_seen(session.connection, **named, visitor=visitor[0], until=until)
+    session.common.note_visitor(session.connection, **named, visitor=visitor[0], until=until)
     return counted_until is None
 
 
