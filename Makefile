@@ -55,6 +55,7 @@ bench: .venv/.bench ## Measure, about 32 minutes; needs wrk and Chromium (Debian
 pictures: .venv/.dev ## Make the pictures of docs/pictures again; those of all pages are in build/screenshots
 	$(BIN)/python -m pytest tests/surfaces/dashboard/test_every_page_in_browser.py
 	$(BIN)/python tools/make_pictures.py
+	$(BIN)/python tools/make_badge_pictures.py
 
 shape: .venv/.dev ## Sizes of files and functions, to see what grows
 	$(BIN)/python tools/shape.py

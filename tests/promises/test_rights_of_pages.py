@@ -160,6 +160,8 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/funnels.json": READERS,
     "/sites/{site}/funnels.csv": READERS,
     "/sites/{site}/{listing}": READERS,
+    "/sites/{site}/badge": READERS,
+    "/sites/{site}/badge.json": READERS,
     "/sites/{site}/install": SETTERS,
     "/sites/{site}/install.json": SETTERS,
     "/sites/{site}/live": READERS,

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from threading import Thread
 
 import zxingcpp
 from PIL import Image
@@ -72,6 +74,32 @@ def opened_browser(chromium: str, *further: str) -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@contextmanager
+def website(tag: str, policy: str = "") -> Iterator[str]:
+    """A website whose every page has the tag, with the Content-Security-Policy that is given. Yields its address."""
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = f"<!doctype html><title>A page of {self.path}</title><h1>Hello</h1>{tag}".encode()
+            self.send_response(200)
+            self.send_header("content-type", "text/html; charset=utf-8")
+            self.send_header("content-length", str(len(body)))
+            if policy:
+                self.send_header("content-security-policy", policy)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as pages:
+        thread = Thread(target=pages.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://www.example.test:{pages.server_port}"
+        pages.shutdown()
+        thread.join()
 
 
 def scanned(code: Locator) -> str:

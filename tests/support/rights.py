@@ -294,7 +294,7 @@ async def _share_a_counter(made: World) -> None:
 
 
 PICTURES = {f"/{base}/{{site}}/{name}.svg" for base in ("sites", "share") for name in ("chart", "number")}
-FILES = frozenset({"/favicon.ico", "/static/{name}", "/badge/{namespace}/{key}.svg", *PICTURES})
+FILES = frozenset({"/favicon.ico", "/static/{name}", *PICTURES})
 """Routes that are no pages."""
 
 

@@ -93,6 +93,10 @@ class WarehouseSession(Protocol):
         """Visits of a site, or of one of its paths, from ``begin`` until before ``end``, Unix seconds."""
         ...
 
+    def visits_in_parts(self, site: int, begin: int, end: int, seconds: int) -> list[int]:
+        """Visits of a site in each part of so many seconds from ``begin`` until before ``end``, Unix seconds."""
+        ...
+
     # Questions.
 
     def answer(self, question: Question) -> Answer:

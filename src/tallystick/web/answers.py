@@ -14,6 +14,8 @@ from tallystick.web.event_stream import stream_head
 from tallystick.web.refusals import Headers
 
 JSON = b"application/json; charset=utf-8"
+PNG = b"image/png"
+"""Compressed already."""
 _WITHOUT_LENGTH = frozenset({204, 304})
 
 
@@ -84,7 +86,7 @@ async def send_response(response: ApiResponse, headers: list[tuple[bytes, bytes]
     headers.extend(response.headers)
     if body:
         headers.append((b"content-type", response.content_type))
-    if len(body) >= WORTH_COMPRESSING:
+    if len(body) >= WORTH_COMPRESSING and response.content_type != PNG:
         headers.append((b"vary", b"accept-encoding"))
         if takes_gzip(scope):
             body = await compressed(body)

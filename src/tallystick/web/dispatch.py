@@ -1,6 +1,6 @@
 """Routes requests to surfaces by the longest prefix of their path, in whole segments."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from tallystick.errors import StartRefused
@@ -13,7 +13,7 @@ from tallystick.web.surface import Surface, SurfaceApps
 Owner = TypeVar("Owner")
 
 
-def claims(surfaces: Iterable[Surface]) -> dict[str, Surface]:
+def claims(surfaces: Sequence[Surface]) -> dict[str, Surface]:
     """Map every prefix to the surface that claims it.
 
     Raises:
@@ -29,11 +29,16 @@ def claims(surfaces: Iterable[Surface]) -> dict[str, Surface]:
                 msg = f"the surfaces {owners[prefix].name} and {surface.name} both claim {prefix}"
                 raise StartRefused(msg)
             owners[prefix] = surface
+    for surface in surfaces:
+        for prefix in surface.within:
+            if prefix not in owners:
+                msg = f"the surface {surface.name} takes paths below {prefix}, which no surface claims"
+                raise StartRefused(msg)
     return owners
 
 
 def dispatchers(
-    surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps], unclaimed: AsgiApp
+    surfaces: Sequence[Surface], apps: Mapping[str, SurfaceApps], unclaimed: AsgiApp
 ) -> tuple[AsgiApp, AsgiApp]:
     """Make the dispatchers for HTTP and for WebSockets.
 
@@ -42,11 +47,15 @@ def dispatchers(
         unclaimed: takes HTTP requests to paths that no surface claims; WebSockets to such paths are refused.
     """
     owned = {prefix: apps[surface.name] for prefix, surface in claims(surfaces).items()}
-    http = dispatcher({prefix: each.http for prefix, each in owned.items()}, unclaimed)
+    by_prefix = {prefix: each.http for prefix, each in owned.items()}
+    for surface in surfaces:
+        for prefix, owns in surface.within.items():
+            by_prefix[prefix] = _where(owns, apps[surface.name].http, by_prefix[prefix])
+    http = dispatcher(by_prefix, unclaimed)
     return http, dispatcher({prefix: each.websocket or refuse for prefix, each in owned.items()}, refuse)
 
 
-def refusal_answer(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps], unclaimed: str) -> RefusalAnswer:
+def refusal_answer(surfaces: Sequence[Surface], apps: Mapping[str, SurfaceApps], unclaimed: str) -> RefusalAnswer:
     """Make the encoder of what the server refuses: each surface's paths in its own form.
 
     Args:
@@ -54,10 +63,27 @@ def refusal_answer(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps],
     """
     by_name = {name: each.refuse or _in_plain_text for name, each in apps.items()}
     owned = {prefix: by_name[surface.name] for prefix, surface in claims(surfaces).items()}
+    for surface in surfaces:
+        for prefix, owns in surface.within.items():
+            owned[prefix] = _refused_where(owns, by_name[surface.name], owned[prefix])
     owner = longest_prefix(owned, by_name[unclaimed])
 
     def answer(path: str, refusal: Refusal) -> Answer:
         return owner(path)(path, refusal)
+
+    return answer
+
+
+def _where(owns: Callable[[str], bool], app: AsgiApp, otherwise: AsgiApp) -> AsgiApp:
+    def pass_on(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return (app if owns(scope["path"]) else otherwise)(scope, receive, send)
+
+    return pass_on
+
+
+def _refused_where(owns: Callable[[str], bool], own: RefusalAnswer, otherwise: RefusalAnswer) -> RefusalAnswer:
+    def answer(path: str, refusal: Refusal) -> Answer:
+        return (own if owns(path) else otherwise)(path, refusal)
 
     return answer
 

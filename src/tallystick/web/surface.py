@@ -94,6 +94,7 @@ class Surface(Struct, frozen=True, kw_only=True):
         rates: its rate limits, with their defaults.
         reasons: why it refuses requests, as the metrics count it.
         openapi: its API description; None where there is nothing to describe.
+        within: which paths belong to it although another surface claims their prefix, by that prefix.
         streams: whether a request's body is passed on part by part and may be large; it is held nowhere as a whole.
     """
 
@@ -103,6 +104,7 @@ class Surface(Struct, frozen=True, kw_only=True):
     rates: tuple[Rate, ...] = ()
     reasons: frozenset[str] = frozenset()
     openapi: Traversable | None = None
+    within: Mapping[str, Callable[[str], bool]] = {}
     streams: Callable[[Scope], bool] | None = None
 
 

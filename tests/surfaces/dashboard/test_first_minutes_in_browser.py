@@ -3,14 +3,12 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from support.analytics import FIREFOX
-from support.browsing import AS_A_PERSON, opened_browser
+from support.browsing import AS_A_PERSON, opened_browser, website
 from support.pages import PASSWORD
 from support.server import RunningServer, running_server
 
@@ -45,32 +43,6 @@ def set_up(browser: Browser, server: RunningServer, *, scripts: bool = True) -> 
         page.get_by_role("button", name="Set up").click()
         page.wait_for_url(lambda url: not url.endswith("/setup"))
         yield context
-
-
-@contextmanager
-def website(tag: str, policy: str = "") -> Iterator[str]:
-    """A website whose every page has the tag, with the Content-Security-Policy that is given."""
-
-    class Pages(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = f"<!doctype html><title>A page of {self.path}</title><h1>Hello</h1>{tag}".encode()
-            self.send_response(200)
-            self.send_header("content-type", "text/html; charset=utf-8")
-            self.send_header("content-length", str(len(body)))
-            if policy:
-                self.send_header("content-security-policy", policy)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as pages:
-        thread = Thread(target=pages.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://www.example.test:{pages.server_port}"
-        pages.shutdown()
-        thread.join()
 
 
 def look(context: BrowserContext, address: str) -> None:

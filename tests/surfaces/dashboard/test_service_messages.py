@@ -13,7 +13,7 @@ from tallystick.surfaces.dashboard.support.service_messages import PATTERNS, sen
 
 SOURCE = Path(tallystick.__file__).parent
 SHOWN = (
-    *("model/email.py", "model/line.py", "model/site_rules.py"),
+    *("model/badge.py", "model/email.py", "model/line.py", "model/site_rules.py"),
     *(f"services/accounts/{name}.py" for name in ("accounts", "passwords", "people", "setup", "sites", "tokens")),
 )
 """Files whose messages pages show."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple
 
 from tallystick.ledger import Ledger
 from tallystick.services.analytics.names import counted_path_id
@@ -31,7 +31,8 @@ class Visits(NamedTuple):
     known: bool
 
 
-Key = tuple[int, str | None, Span]
+Key = tuple[int, str | int | None, Span]
+"""A site, and what of it: a path, the seconds of a part, or None for all of it."""
 
 
 class VisitorCounter:
@@ -45,7 +46,7 @@ class VisitorCounter:
 
     def __init__(self, ledger: Ledger, warehouse: Warehouse, clock: Callable[[], float] = time.monotonic) -> None:
         self._ledger, self._warehouse, self._clock = ledger, warehouse, clock
-        self._readings: dict[Key, tuple[float, asyncio.Task[Visits]]] = {}  # oldest first
+        self._readings: dict[Key, tuple[float, asyncio.Task[Any]]] = {}  # oldest first
 
     async def of_site(self, site: int, span: Span) -> Visits:
         """Visits of all paths.
@@ -53,7 +54,20 @@ class VisitorCounter:
         Raises:
             StoreUnavailable
         """
-        return await self._shared((site, None, span))
+        visits: Visits = await self._shared((site, None, span), lambda: self._read(site, None, span))
+        return visits
+
+    async def in_parts(self, site: int, span: Span, seconds: int) -> Sequence[int]:
+        """Visits of all paths in each part of a span.
+
+        Args:
+            seconds: of a part; the span has a whole number of them.
+
+        Raises:
+            StoreUnavailable
+        """
+        parts: Sequence[int] = await self._shared((site, seconds, span), lambda: self._read_parts(site, span, seconds))
+        return parts
 
     async def of_path(self, site: int, path: str, span: Span) -> Visits:
         """Visits of the path with this text, in any case, or otherwise of the page with this name.
@@ -61,14 +75,15 @@ class VisitorCounter:
         Raises:
             StoreUnavailable
         """
-        return await self._shared((site, path, span))
+        visits: Visits = await self._shared((site, path, span), lambda: self._read(site, path, span))
+        return visits
 
-    async def _shared(self, key: Key) -> Visits:
+    async def _shared(self, key: Key, read: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401  # what is read
         self._warehouse.require_owned()
         now = self._clock()
         begun, reading = self._readings.get(key, (0.0, None))
         if reading is None or now - begun >= FRESH_S or _failed(reading):
-            reading = asyncio.create_task(self._read(*key))
+            reading = asyncio.create_task(read())
             self._readings.pop(key, None)
             self._readings[key] = (now, reading)
             self._forget()
@@ -87,9 +102,12 @@ class VisitorCounter:
                 return Visits(await self._visits(site, id_, span), known=True)
         return Visits(0, known=False)
 
+    async def _read_parts(self, site: int, span: Span, seconds: int) -> Sequence[int]:
+        return await self._warehouse.read(lambda session: session.visits_in_parts(site, *span, seconds))
+
     async def _visits(self, site: int, path: int | None, span: Span) -> int:
         return await self._warehouse.read(lambda session: session.visits(site, path, *span))
 
 
-def _failed(reading: "asyncio.Task[Visits]") -> bool:
+def _failed(reading: "asyncio.Task[Any]") -> bool:
     return reading.done() and (reading.cancelled() or reading.exception() is not None)

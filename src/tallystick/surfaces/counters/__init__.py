@@ -6,7 +6,7 @@ from tallystick.services.services import Services
 from tallystick.surfaces.counters.errors import ADDITION_RESULTS, REASONS, refuse
 from tallystick.surfaces.counters.errors import SURFACE as NAME
 from tallystick.surfaces.counters.judging import CountersApi
-from tallystick.surfaces.counters.routes import PREFIXES, RATES, ROUTES
+from tallystick.surfaces.counters.routes import PREFIXES, RATES, ROUTES, WITHIN
 from tallystick.web.surface import Kit, Surface, SurfaceApps
 
 
@@ -20,6 +20,7 @@ SURFACE = Surface(
     name=NAME,
     prefixes=PREFIXES,
     build=build,
+    within=WITHIN,
     rates=RATES,
     reasons=REASONS,
     openapi=files(__name__) / "openapi.yaml",

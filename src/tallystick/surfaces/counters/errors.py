@@ -75,6 +75,8 @@ INVALID_FIELD = "invalid-field"
 PERMISSION_MISSING = "permission-missing"
 CREATION_OFF = "creation-off"
 CREATION_OFF_MESSAGE = "this server makes no new counters on request (--public-counters existing)"
+CREATION_LIMITED = "creation-limited"
+SITE_NOT_SHOWN = "site-not-shown"
 WEAK_KEY = "weak-idempotency-key"
 IN_FLIGHT = "request-in-flight"
 
@@ -82,7 +84,7 @@ BY_REASON: Mapping[CounterReason, tuple[int, str]] = {
     CounterReason.NOT_FOUND: (404, NO_SUCH_COUNTER),
     CounterReason.EXISTS: (409, "counter-exists"),
     CounterReason.OUT_OF_RANGE: (400, "out-of-range"),
-    CounterReason.LIMITED: (429, "creation-limited"),
+    CounterReason.LIMITED: (429, CREATION_LIMITED),
     CounterReason.TOO_MANY: (409, "too-many-counters"),
     CounterReason.NOT_OWNED: (403, "not-owned"),
     CounterReason.NOT_OWNER: (403, "not-owner"),
@@ -97,7 +99,7 @@ BY_REFUSAL: Mapping[RefusalReason, tuple[str, str]] = {
     RefusalReason.OUT_OF_BOUNDS: ("out-of-bounds", "one change of this counter may add lower to upper, not more"),
     RefusalReason.OUT_OF_RANGE: ("out-of-range", "the value would leave the range of 64 bits; it is unchanged"),
     RefusalReason.CREATION_LIMITED: (
-        "creation-limited",
+        CREATION_LIMITED,
         "too many new counters from your address; try again in a second",
     ),
     RefusalReason.LOCKED: ("locked", "only its owner changes this counter"),
@@ -127,6 +129,7 @@ REASONS = frozenset(
         CREATION_OFF,
         WEAK_KEY,
         IN_FLIGHT,
+        SITE_NOT_SHOWN,
         *(error.reason for error in STORE_ERRORS),
     }
 )
@@ -154,14 +157,27 @@ class CounterRefused(ApiRefused):
 
 def response_to(error: Exception) -> ApiResponse:
     """The response to an error; an unexpected one is also logged."""
+    refused = refusal_of(error)
+    told = {"code": refused.code, "message": str(refused)}
+    if refused.field is not None:
+        told["field"] = refused.field
+    body = _encode({"error": told})
+    return ApiResponse(refused.status, body, (*UNCACHED, *refused.headers), reason=refused.reason)
+
+
+def refusal_of(error: Exception) -> CounterRefused:
+    """An error as a refusal; an unexpected one is also logged."""
     refused = _refused(error)
+    if refused is None:
+        number = secrets.token_hex(4)
+        log.error("a request failed", surface=SURFACE, code=number, exc_info=error)
+        refused = ApiRefused(f"unexpected error {number}; the server's log tells more", 500)
     if isinstance(refused, CounterRefused):
-        return _response(refused, refused.code, refused.field)
-    if refused is not None:
-        return _response(refused, CODE_BY_STATUS.get(refused.status, CODE_BY_STATUS[400]))
-    number = secrets.token_hex(4)
-    log.error("a request failed", surface=SURFACE, code=number, exc_info=error)
-    return _response(ApiRefused(f"unexpected error {number}; the server's log tells more", 500), CODE_BY_STATUS[500])
+        return refused
+    code = CODE_BY_STATUS.get(refused.status, CODE_BY_STATUS[400])
+    named = CounterRefused(refused.status, code, str(refused), headers=refused.headers)
+    named.reason = refused.reason or code
+    return named
 
 
 def _refused(error: Exception) -> ApiRefused | None:  # noqa: PLR0911  # one a kind of error
@@ -193,11 +209,3 @@ def _refused(error: Exception) -> ApiRefused | None:  # noqa: PLR0911  # one a k
 def refuse(_path: str, refusal: Refusal) -> Answer:
     """Encode what the HTTP server refuses."""
     return answer_of(response_to(refused_by_server(refusal)), header_lines(COMMON))
-
-
-def _response(error: ApiRefused, code: str, field: str | None = None) -> ApiResponse:
-    told = {"code": code, "message": str(error)}
-    if field is not None:
-        told["field"] = field
-    body = _encode({"error": told})
-    return ApiResponse(error.status, body, (*UNCACHED, *error.headers), reason=error.reason or code)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tallystick.model.key import Key, legal_name
 from tallystick.services.services import Services
+from tallystick.surfaces.counters.badges.keeping import Drawings
 from tallystick.surfaces.counters.errors import (
     CODE_BY_STATUS,
     COMMON,
@@ -43,6 +44,7 @@ class PublicCall(Struct, frozen=True, kw_only=True):
         query: the first value of each parameter, percent-decoded.
         headers: those of ``CountersApi.headers_read``, by lower-case name; of a repeated one the first.
         now: Unix milliseconds, read once.
+        drawings: badges that were drawn.
     """
 
     kit: Kit
@@ -52,6 +54,7 @@ class PublicCall(Struct, frozen=True, kw_only=True):
     headers: Mapping[bytes, bytes]
     body: bytes
     now: int
+    drawings: Drawings
 
     @property
     def client(self) -> IPv4Address | IPv6Address | None:
@@ -77,11 +80,15 @@ class PublicRoute(Route, frozen=True):
     Attributes:
         rate: the limit that counts its requests, by address; None for no limit.
         largest_body: bytes.
+        switched: whether it is refused where public counters are switched off.
+        refusal: encodes an error in the form of the URL, given its path; None for JSON.
     """
 
     handler: PublicHandler
     rate: str | None = RATE
     largest_body: int = SMALL_BODY
+    switched: bool = True
+    refusal: Callable[[Exception, str], Awaitable[ApiResponse]] | None = None
 
 
 class CountersApi(Api):
@@ -112,12 +119,24 @@ class CountersApi(Api):
     def __init__(self, services: Services, kit: Kit, routes: Sequence[PublicRoute]) -> None:
         super().__init__(kit.traffic)
         self._services, self._kit, self._table = services, kit, Table(routes)
+        self._drawings = Drawings()
 
     async def judge(self, request: ApiRequest, receive: Receive) -> AnyResponse:
         """Path, the operator's switch, limit, query, body; then the handler."""
         scope = request.scope
         route, place = self._table.find(scope["method"], scope["path"].removesuffix("/"))
-        if self._kit.public_counters == "off":
+        try:
+            return await self._answer(route, place, request, receive)
+        except Exception as error:
+            if route.refusal is None:
+                raise
+            return await route.refusal(error, scope["path"])
+
+    async def _answer(
+        self, route: PublicRoute, place: Mapping[str, str], request: ApiRequest, receive: Receive
+    ) -> AnyResponse:
+        scope = request.scope
+        if route.switched and self._kit.public_counters == "off":
             msg = "public counters are switched off on this server (--public-counters off)"
             raise CounterRefused(403, SWITCHED_OFF, msg)
         if route.rate is not None:
@@ -135,6 +154,7 @@ class CountersApi(Api):
             headers=request.headers,
             body=body,
             now=self._services.ledger.clock(),
+            drawings=self._drawings,
         )
         return await route.handler(self._services, call)
 

@@ -1,11 +1,23 @@
 """Every URL of this surface."""
 
+from collections.abc import Awaitable, Callable
+
 from tallystick.surfaces.counters import batches, owning, reading
 from tallystick.surfaces.counters.asking import OWNED_RATE
+from tallystick.surfaces.counters.badges import handlers as badges
 from tallystick.surfaces.counters.history import handlers as history
 from tallystick.surfaces.counters.judging import RATE, PublicRoute
 from tallystick.surfaces.counters.scripts import serving
+from tallystick.web.answers import ApiResponse
 from tallystick.web.rate_limit import Rate
+
+
+class BadgeRoute(PublicRoute, frozen=True):
+    """A URL whose last suffix is the form of a badge."""
+
+    rate: str = badges.RATE
+    refusal: Callable[[Exception, str], Awaitable[ApiResponse]] | None = badges.refusal
+
 
 ROUTES = (
     # each with or without a slash at the end
@@ -24,13 +36,17 @@ ROUTES = (
     PublicRoute("POST", "/api/counters/{namespace}/{key}/rename", owning.rename),
     PublicRoute("POST", "/api/counters/{namespace}/{key}/claim", owning.claim),
     PublicRoute("GET", "/history/{namespace}/{file}", history.of_counter),
+    BadgeRoute("GET", "/badge/{namespace}/{file}", badges.of_counter),
+    BadgeRoute("GET", "/badge/{file}", badges.of_site, switched=False),
     # scripts for pages: a file is no question, and has no limit
     *(PublicRoute("GET", f"/{name}", serving.script, rate=None) for name in serving.NAMES),
 )
 PREFIXES = ("/api/counters", "/history", *(f"/{name}" for name in serving.NAMES))
+WITHIN = {"/badge": badges.is_badge}
 RATES = (
     Rate(RATE, 600, 60, "the API of public counters, per address"),
     Rate(history.RATE, 120, 60, "histories of public counters, per address and namespace"),
     Rate(OWNED_RATE, 200, 86_400, "new public counters with a secret, which never expire, per address"),
     Rate(batches.ADDS_RATE, 30_000, 60, "additions of POST /api/counters/add, per address and namespace"),
+    Rate(badges.RATE, 6_000, 60, "badges, per address"),
 )

@@ -27,7 +27,7 @@ from tallystick.surfaces.dashboard.analytics.segments import SegmentPages
 from tallystick.surfaces.dashboard.analytics.values_page import ValuePages
 from tallystick.surfaces.dashboard.analytics.viewer import Viewers, ViewerSource
 from tallystick.surfaces.dashboard.analytics.week_page import WeekPages
-from tallystick.surfaces.dashboard.badges.pages import Badges
+from tallystick.surfaces.dashboard.badges.pages import BadgePages
 from tallystick.surfaces.dashboard.counters.app import CounterApp
 from tallystick.surfaces.dashboard.counters.pages import CounterPages
 from tallystick.surfaces.dashboard.counters.people_pages import CounterPeoplePages
@@ -207,12 +207,13 @@ def _public_counter_routes(guard: PageGuard, services: PageServices, counting: C
         (f"{counter}/set", counters.page, counters.set_value),
         (f"{counter}/delete", counters.page, counters.delete),
     ]
-    badges = Badges(services, kit.public_counters)
+    badges = BadgePages(services, kit.public_counters)
     return [
         *_routes(rows, guard.login_required),
-        Route("/badge/{namespace}/{key}.svg", guard.without_cookies(badges.picture)),
-        Route("/badge/{namespace}/{key}", guard.public(badges.page)),
-        Route("/badge/{namespace}/{key}/badge.json", guard.public(badges.as_json)),
+        Route("/sites/{site}/badge", guard.login_required(badges.of_site)),
+        Route("/sites/{site}/badge.json", guard.login_required(badges.of_site)),
+        Route("/badge/{namespace}/{key}", guard.public(badges.of_counter)),
+        Route("/badge/{namespace}/{key}/badge.json", guard.public(badges.of_counter_as_json)),
     ]
 
 

@@ -14,6 +14,15 @@ def visits(session: QuerySession, site: int, path: int | None, begin: int, end: 
     return int(session.queries.visits_shown(session.connection, site=site, path=path, begin=begin, end=end))
 
 
+def visits_in_parts(session: QuerySession, site: int, begin: int, end: int, seconds: int) -> list[int]:
+    """Visits of a site in each part of so many seconds from ``begin`` until before ``end``, Unix seconds."""
+    parts = [0] * ((end - begin) // seconds)
+    rows = session.queries.visits_in_parts(session.connection, site=site, begin=begin, end=end, seconds=seconds)
+    for part, visits in rows:
+        parts[part] = visits
+    return parts
+
+
 def present(session: QuerySession, since: int) -> dict[int, Present]:
     """Who is there, by site; sites without a hit of a person since then are left out."""
     return {

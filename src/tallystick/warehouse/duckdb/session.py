@@ -20,6 +20,7 @@ class DuckDbSession(QuerySession):
     names_matching = questions.names_matching
 
     visits = lookups.visits
+    visits_in_parts = lookups.visits_in_parts
     present = lookups.present
     bots_by_code = lookups.bots_by_code
     latest_bots = lookups.latest_bots

@@ -1,1 +1,1 @@
-"""Badges of public counters: pictures to be embedded anywhere, and the page to copy them from."""
+"""The page to copy badges of public counters from. The badges themselves are another surface's."""

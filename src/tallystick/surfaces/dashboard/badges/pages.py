@@ -1,44 +1,58 @@
-"""``/badge/{namespace}/{key}.svg``, and the page to copy it from, ``/badge/{namespace}/{key}``.
+"""``/badge/{namespace}/{key}`` and ``/sites/{site}/badge``: a badge with all that can be chosen, and what to paste.
 
-Both read, and never count. Guests see them, as they may read the counter itself.
+Guests see the first, as they may read the counter itself. Looking at the pages never counts.
 """
 
 import asyncio
-from collections.abc import Mapping
-from hashlib import sha256
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InvalidFields, StoreUnavailable
-from tallystick.model.counter import Counter, alive
+from tallystick.errors import InvalidFields
+from tallystick.model.badge import (
+    FACES,
+    FIELDS,
+    LOCALES,
+    LONGEST_AFFIX,
+    LONGEST_LABEL,
+    SINCES,
+    STYLES,
+    THEMES,
+    badge_request,
+)
+from tallystick.model.counter import alive
 from tallystick.model.key import Key
+from tallystick.services.accounts.site_readers import is_public
 from tallystick.services.counting.finding import key_named
-from tallystick.surfaces.dashboard.badges.drawing import Colors, badge
-from tallystick.surfaces.dashboard.badges.parameters import FIELDS, LONGEST_LABEL, badge_address, parameters, snippets
-from tallystick.surfaces.dashboard.support.data import as_json
+from tallystick.surfaces.dashboard.badges.pasting import badge_address, snippets
+from tallystick.surfaces.dashboard.sites.places import SitePlaces
+from tallystick.surfaces.dashboard.support.data import as_json, wants_json
+from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.web.own_address import own_origin
 from tallystick.web.surface import PublicCounters
 
-HEADERS = {
-    "access-control-allow-origin": "*",
-    "cache-control": "public, max-age=60, stale-while-revalidate=600",
-    "content-security-policy": "default-src 'none'; sandbox",
-    "cross-origin-resource-policy": "cross-origin",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
-REFUSED = Colors(message="#9f9f9f")
-REASONS = {400: "not valid", 403: "switched off", 404: "not found", 503: "not available"}
-"""What a badge says in the place of a number, by the status of the answer."""
+PICTURES = ("svg", "png")
+SITE_LABEL = "visits"
+"""Of badges of sites that have no other label."""
+SINCE_NAMES = (N_("from the beginning"), N_("today"), N_("in 7 days, with today"), N_("in 30 days, with today"))
+THEME_NAMES = (N_("light or dark, as the reader's device"), N_("light"), N_("dark"))
+FACE_NAMES = (
+    N_("liquid crystal"),
+    N_("light-emitting segments"),
+    N_("dots of light"),
+    N_("wheels of a meter"),
+    N_("flaps"),
+    N_("plain lines"),
+)
 
 
-class Badges:
-    """Draws badges, and shows what is pasted for them.
+class BadgePages:
+    """Shows badges, and what is pasted for them; each page also as JSON.
 
     Args:
         switch: whether there are public counters.
@@ -46,77 +60,92 @@ class Badges:
 
     def __init__(self, services: PageServices, switch: PublicCounters) -> None:
         self._renderer, self._ledger, self._switch = services.renderer, services.ledger, switch
+        self._places = SitePlaces(services)
 
-    async def picture(self, request: PageRequest) -> Response:
-        """The badge. What is refused is a badge, too: whoever embeds it sees why."""
-        key = _key(request)
-        if key is None:
-            return _refused(403 if self._switch == "off" else 400, "counter")
-        try:
-            asked = parameters(request.http.query_params, key.key)
-            counter = await self._counter(key)
-        except InvalidFields as error:
-            return _refused(400, next(iter(error.errors)))
-        except StoreUnavailable:
-            return _refused(503, key.key)
-        if counter is None:
-            return _refused(403 if self._switch == "off" else 404, asked.label)
-        drawn = badge(asked.label, f"{counter.value:,}", asked.colors).encode()
-        headers = {**HEADERS, "etag": f'"{sha256(drawn).hexdigest()[:16]}"'}
-        if headers["etag"] in request.http.headers.get("if-none-match", ""):
-            return Response(None, 304, headers)
-        return Response(drawn, 200, headers, "image/svg+xml; charset=utf-8")
+    async def of_counter(self, request: PageRequest) -> Response:
+        """The page of a counter, ``/badge/{namespace}/{key}``."""
+        key = await self._key(request)
+        return await self._page(request, _shown(request, str(key), key.key, f"/badge/{key}"))
 
-    async def page(self, request: PageRequest) -> Response:
-        """The page to copy a badge from."""
-        values = await self._shown(request)
+    async def of_counter_as_json(self, request: PageRequest) -> Response:
+        """The same as JSON. A key may end with ``.json``, so that its address is below that of the page."""
+        key = await self._key(request)
+        return _data(_shown(request, str(key), key.key, f"/badge/{key}"))
+
+    async def of_site(self, request: PageRequest) -> Response:
+        """The page of a site's visits, ``/sites/{site}/badge``."""
+        site = await self._places.site(request)
+        name = site.address_name
+        values = _shown(request, name, SITE_LABEL, f"/sites/{name}/badge")
+        values |= {"site": site, "shown": site.settings.allow_counter or is_public(site)}
+        return _data(values) if wants_json(request) else await self._page(request, values)
+
+    async def _page(self, request: PageRequest, values: Mapping[str, Any]) -> Response:
         return await asyncio.to_thread(self._renderer.page, request, "badges/badge.html", values, _status(values))
 
-    async def as_json(self, request: PageRequest) -> Response:
-        """The same as JSON."""
-        values = await self._shown(request)
-        facts = {name: values[name] for name in ("name", "label", "picture")}
-        facts |= {"snippets": dict(values["snippets"]), "problems": dict(values["problems"])}
-        return as_json(facts, _status(values))
+    async def _key(self, request: PageRequest) -> Key:
+        """The counter in the path.
 
-    async def _shown(self, request: PageRequest) -> dict[str, Any]:
-        key = _key(request)
-        if key is None or await self._counter(key) is None:
+        Raises:
+            HTTPException: there is none, or public counters are switched off.
+        """
+        path = request.http.path_params
+        key = key_named(f"{path['namespace']}/{path['key']}")
+        if key is None or self._switch == "off" or not alive(await self._ledger.find(key), self._ledger.clock()):
             raise HTTPException(404)
-        query = request.http.query_params
-        problems = NO_PROBLEMS
-        try:
-            asked = parameters(query, key.key)
-        except InvalidFields as error:
-            problems, asked = problems_of(error), parameters({}, key.key)
-        typed = {} if problems else query
-        address = badge_address(own_origin(request.http.scope), str(key), typed)
-        return {
-            "name": str(key),
-            "picture": badge_address("", str(key), typed),
-            "snippets": snippets(address, asked.label or key.key),
-            "typed": {field: query.get(field, "") for field in FIELDS},
-            "longest_label": LONGEST_LABEL,
-            "label": asked.label or key.key,
-            "problems": problems,
-        }
+        return key
 
-    async def _counter(self, key: Key) -> Counter | None:
-        """The counter; None also where public counters are switched off."""
-        if self._switch == "off":
-            return None
-        return alive(await self._ledger.find(key), self._ledger.clock())
+
+def _shown(request: PageRequest, name: str, usual_label: str, page: str) -> dict[str, Any]:
+    """What a page shows.
+
+    Args:
+        name: of what is counted, as the address of the badge has it.
+        page: the path of the page.
+    """
+    query, language = request.http.query_params, request.language
+    problems = NO_PROBLEMS
+    try:
+        badge_request(query)
+    except InvalidFields as error:
+        problems = problems_of(error)
+    typed: Mapping[str, str] = {} if problems else query
+    form = "png" if query.get("form") == "png" else "svg"
+    label = typed.get("label", "")[:LONGEST_LABEL] or usual_label
+    address = badge_address(own_origin(request.http.scope), name, form, typed)
+    shown = {field: text for field, text in query.items() if field != "count" and len(text) <= LONGEST_LABEL}
+    return {
+        "name": name,
+        "page": page,
+        "usual_label": usual_label,
+        # The picture says itself what is wrong with a parameter.
+        "picture": badge_address("", name, form, shown),
+        "label": label,
+        "snippets": snippets(address, label),
+        "typed": {field: query.get(field, "") for field in FIELDS},
+        "form": form,
+        "forms": [(each, each.upper()) for each in PICTURES],
+        "styles": _options(STYLES, STYLES),
+        "faces": _options(FACES, [language.gettext(name) for name in FACE_NAMES]),
+        "themes": _options(THEMES, [language.gettext(name) for name in THEME_NAMES]),
+        "sinces": _options(SINCES, [language.gettext(name) for name in SINCE_NAMES]),
+        "locales": _options(LOCALES, LOCALES),
+        "longest_label": LONGEST_LABEL,
+        "longest_affix": LONGEST_AFFIX,
+        "problems": problems,
+    }
+
+
+def _data(values: Mapping[str, Any]) -> Response:
+    facts = {name: values[name] for name in ("name", "label", "picture", "shown") if name in values}
+    facts |= {"snippets": dict(values["snippets"]), "problems": dict(values["problems"])}
+    return as_json(facts, _status(values))
 
 
 def _status(values: Mapping[str, Any]) -> int:
     return 400 if values["problems"] else 200
 
 
-def _key(request: PageRequest) -> Key | None:
-    path = request.http.path_params
-    return key_named(f"{path['namespace']}/{path['key']}")
-
-
-def _refused(status: int, label: str) -> Response:
-    drawn = badge(label, REASONS[status], REFUSED)
-    return Response(drawn, status, {**HEADERS, "cache-control": "no-store"}, "image/svg+xml; charset=utf-8")
+def _options(values: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
+    """Values with their names. The first is what an address without the parameter means."""
+    return [("", names[0]), *zip(values[1:], names[1:], strict=True)]

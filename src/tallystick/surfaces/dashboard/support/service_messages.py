@@ -194,6 +194,19 @@ PATTERNS = (
     N_("a filter on %(name)s has to stand at the top level"),
     N_("has_done and has_not_done take filters on event dimensions only, not on %(name)s"),
     N_("the filters of a query take at most %(most)s segments"),
+    # Badges.
+    N_("must have at most 100 characters"),
+    N_("must have at most 20 characters"),
+    N_("must be a name such as green, or hexadecimal digits such as 7c3f0c"),
+    N_("must be flat, flat-square, for-the-badge, plastic or digits"),
+    N_("must be lcd, led, dots, odometer, flip or mono"),
+    N_("must be auto, light or dark"),
+    N_("must be a language such as de or pt-PT, of those in the documentation"),
+    N_("must be a whole number of 64 bits"),
+    N_("must be a number of digits from 1 to 20"),
+    N_("must be 1 or 2"),
+    N_("must be 0 or 1"),
+    N_("is not known here"),
 )
 
 KINDS = (

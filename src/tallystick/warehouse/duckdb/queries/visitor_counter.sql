@@ -5,3 +5,9 @@
 SELECT count(*) FROM hit
 WHERE site = :site AND first AND bot = 0 AND created >= :begin AND created < :end
     AND (CAST(:path AS BIGINT) IS NULL OR path = :path);
+
+-- name: visits_in_parts(site, begin, end, seconds)
+-- Visits of a site in each part of so many seconds, from a second until before another; parts without are left out.
+SELECT (created - :begin) // :seconds AS part, count(*) FROM hit
+WHERE site = :site AND first AND bot = 0 AND created >= :begin AND created < :end
+GROUP BY part;
