@@ -2,6 +2,7 @@
 
 import pytest
 
+from support.analytics import Analytics
 from support.pages import HOST, Pages
 from tallystick.ledger import Ledger
 from tallystick.model.counter import Create
@@ -37,6 +38,18 @@ async def test_the_page_gives_what_is_pasted(ledger: Ledger) -> None:
             assert (await guest.get(f"/badge/{nothing}")).status_code == 404
     async with Pages(ledger, public_counters="off").visitor() as guest:
         assert (await guest.get(f"/badge/{KEY}")).status_code == 404
+
+
+async def test_the_page_says_what_the_owner_has_set(analytics: Analytics) -> None:
+    made = await analytics.ask(
+        "/api/counters", method="POST", body=b'{"namespace":"a.example","key":"visits","unique":"day"}'
+    )
+    owner = {"authorization": f"Bearer {made.json()['secret']}"}
+    assert b"lets only some pages count" in (await analytics.ask(f"/badge/{KEY}")).body
+    await analytics.ask(f"/api/counters/{KEY}", method="PATCH", body=b'{"locked":true}', headers=owner)
+    assert b"is locked by its owner" in (await analytics.ask(f"/badge/{KEY}")).body
+    data = (await analytics.ask(f"/badge/{KEY}/badge.json")).json()
+    assert (data["locked"], data["restricted"]) == (True, True)
 
 
 async def test_a_site_has_such_a_page(ledger: Ledger) -> None:

@@ -22,8 +22,7 @@ from tallystick.model.badge import (
     THEMES,
     badge_request,
 )
-from tallystick.model.counter import alive
-from tallystick.model.key import Key
+from tallystick.model.counter import LOCKED, RESTRICTED, alive
 from tallystick.services.accounts.site_readers import is_public
 from tallystick.services.counting.finding import key_named
 from tallystick.surfaces.dashboard.badges.pasting import badge_address, snippets
@@ -64,13 +63,11 @@ class BadgePages:
 
     async def of_counter(self, request: PageRequest) -> Response:
         """The page of a counter, ``/badge/{namespace}/{key}``."""
-        key = await self._key(request)
-        return await self._page(request, _shown(request, str(key), key.key, f"/badge/{key}"))
+        return await self._page(request, await self._of_counter(request))
 
     async def of_counter_as_json(self, request: PageRequest) -> Response:
         """The same as JSON. A key may end with ``.json``, so that its address is below that of the page."""
-        key = await self._key(request)
-        return _data(_shown(request, str(key), key.key, f"/badge/{key}"))
+        return _data(await self._of_counter(request))
 
     async def of_site(self, request: PageRequest) -> Response:
         """The page of a site's visits, ``/sites/{site}/badge``."""
@@ -83,17 +80,19 @@ class BadgePages:
     async def _page(self, request: PageRequest, values: Mapping[str, Any]) -> Response:
         return await asyncio.to_thread(self._renderer.page, request, "badges/badge.html", values, _status(values))
 
-    async def _key(self, request: PageRequest) -> Key:
-        """The counter in the path.
+    async def _of_counter(self, request: PageRequest) -> dict[str, Any]:
+        """What the page of a counter shows.
 
         Raises:
             HTTPException: there is none, or public counters are switched off.
         """
         path = request.http.path_params
         key = key_named(f"{path['namespace']}/{path['key']}")
-        if key is None or self._switch == "off" or not alive(await self._ledger.find(key), self._ledger.clock()):
+        counter = None if key is None else alive(await self._ledger.find(key), self._ledger.clock())
+        if key is None or counter is None or self._switch == "off":
             raise HTTPException(404)
-        return key
+        values = _shown(request, str(key), key.key, f"/badge/{key}")
+        return values | {"locked": bool(counter.flags & LOCKED), "restricted": bool(counter.flags & RESTRICTED)}
 
 
 def _shown(request: PageRequest, name: str, usual_label: str, page: str) -> dict[str, Any]:
@@ -137,7 +136,9 @@ def _shown(request: PageRequest, name: str, usual_label: str, page: str) -> dict
 
 
 def _data(values: Mapping[str, Any]) -> Response:
-    facts = {name: values[name] for name in ("name", "label", "picture", "shown") if name in values}
+    facts = {
+        name: values[name] for name in ("name", "label", "picture", "shown", "locked", "restricted") if name in values
+    }
     facts |= {"snippets": dict(values["snippets"]), "problems": dict(values["problems"])}
     return as_json(facts, _status(values))
 
