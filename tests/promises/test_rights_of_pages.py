@@ -14,6 +14,7 @@ from support.rights import (
     MISSING,
     PASSWORD,
     PEOPLE,
+    PLAIN,
     PUBLIC,
     STRANGERS,
     World,
@@ -285,6 +286,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/invites/{code}.json": EVERYONE,
     "/invites/{code}/join": EVERYONE,
     "/badge/{namespace}/{key}": EVERYONE,
+    "/badge/{namespace}/{key}/page": EVERYONE,
     "/badge/{namespace}/{key}/badge.json": EVERYONE,
     "/counters": LOGGED_IN,
     "/counters.json": LOGGED_IN,
@@ -471,6 +473,7 @@ DATA_ELSEWHERE = {
     "/": "/index.json",
     "/counters/public/{namespace}/{key}": "/counters/public/{namespace}/{key}/counter.json",
     "/badge/{namespace}/{key}": "/badge/{namespace}/{key}/badge.json",
+    "/badge/{namespace}/{key}/page": "/badge/{namespace}/{key}/badge.json",
 }
 """Keys of public counters may end with ``.json``."""
 
@@ -525,7 +528,9 @@ def places_of_counters(everybody: World, path: str) -> Iterator[tuple[str, bool]
         yield path.replace("{counter}", everybody.counter), True
         yield path.replace("{counter}", "018f5b5c-1f21-7c3a-9b1e-3f1f2a7c9d10"), False
     else:
-        yield path.replace("{namespace}/{key}", str(PUBLIC)), True
+        # What ends like a badge is one.
+        counter = PLAIN if path == "/badge/{namespace}/{key}" else PUBLIC
+        yield path.replace("{namespace}/{key}", str(counter)), True
         for nothing in ("stats.example.com/visits", f":shared/{everybody.counter}", "a/b", "people/role"):
             yield path.replace("{namespace}/{key}", nothing), False
 

@@ -74,7 +74,8 @@ COLLEAGUES: Mapping[str, dict[str, Access]] = MappingProxyType(
 """People of the account of the first site, by what they may do there; that site's id is 1."""
 
 PUBLIC = Key("stats.example.com", "visits.json")
-"""A public counter."""
+PLAIN = Key("stats.example.com", "likes")
+"""Public counters. Names of the first end like data."""
 STRANGERS = ("foreign admin", "counters only")
 PEOPLE = ("superuser", *COLLEAGUES, *STRANGERS)
 GUEST = "guest"
@@ -215,7 +216,8 @@ async def world(data: Path) -> AsyncIterator[World]:
             await ledger.write(add_rule, site.id, RuleKind.HOST, "test.example.com", NOW)
             await ledger.write(put_path_rule, site.id, "/own/b*", NOW)
         await _share_a_counter(made)
-        await analytics.services.counting.create(PUBLIC, Create(5))
+        for public in (PUBLIC, PLAIN):
+            await analytics.services.counting.create(public, Create(5))
         for name, site in sites.items():
             link = SharedLink(site=site.id, name=f"{name} link", panels=OFFERED_LISTS if name == "own" else ())
             made.links[name] = await ledger.write(create_shared_link, link, NOW)

@@ -8,7 +8,7 @@ from tallystick.ledger import Ledger
 from tallystick.model.counter import Create
 from tallystick.model.key import Key
 from tallystick.services.accounts.sites import SiteChanges, update_site
-from tallystick.surfaces.dashboard.badges.pasting import snippets
+from tallystick.surfaces.dashboard.badges.pasting import badge_page, snippets
 
 KEY = Key("a.example", "visits")
 
@@ -50,6 +50,19 @@ async def test_the_page_says_what_the_owner_has_set(analytics: Analytics) -> Non
     assert b"is locked by its owner" in (await analytics.ask(f"/badge/{KEY}")).body
     data = (await analytics.ask(f"/badge/{KEY}/badge.json")).json()
     assert (data["locked"], data["restricted"]) == (True, True)
+
+
+async def test_keys_that_end_like_a_badge_have_a_page_too(ledger: Ledger) -> None:
+    await ledger.count(Key("a.example", "logo.png"), Create(5))
+    async with Pages(ledger).visitor() as guest:
+        page = (await guest.get("/badge/a.example/logo.png/page")).text
+        assert 'src="/badge/a.example/logo.png.svg"' in page
+        assert 'action="/badge/a.example/logo.png/page"' in page
+        assert (await guest.get("/badge/a.example/logo.png/badge.json")).status_code == 200
+    assert (badge_page("a.example/logo.png"), badge_page("a.b/c.d")) == (
+        "/badge/a.example/logo.png/page",
+        "/badge/a.b/c.d",
+    )
 
 
 async def test_a_site_has_such_a_page(ledger: Ledger) -> None:

@@ -79,7 +79,7 @@ async def test_what_is_pasted_and_told_to_everyone_is_data(everybody: World) -> 
     assert (topic["anchor"], bool(topic["endpoints"][0]["addresses"])) == ("events", True)
     badge = await data(everybody, f"/badge/{PUBLIC}/badge.json?label=visits", "guest")
     assert (badge["label"], badge["picture"]) == ("visits", f"/badge/{PUBLIC}.svg?label=visits")
-    assert set(badge["snippets"]) == {"Markdown", "HTML", "reStructuredText", "AsciiDoc"}
+    assert set(badge["snippets"]) == {"Markdown", "HTML", "reStructuredText", "AsciiDoc", "URL"}
     assert "color" in (await data(everybody, f"/badge/{PUBLIC}/badge.json?color=x!", "guest", 400))["problems"]
-    shown = await everybody.page("guest", "GET", f"/badge/{PUBLIC}")  # whose key ends with .json
+    shown = await everybody.page("guest", "GET", f"/badge/{PUBLIC}/page")  # whose key ends with .json
     assert shown.headers["content-type"].startswith("text/html")

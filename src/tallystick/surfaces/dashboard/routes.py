@@ -213,6 +213,7 @@ def _public_counter_routes(guard: PageGuard, services: PageServices, counting: C
         Route("/sites/{site}/badge", guard.login_required(badges.of_site)),
         Route("/sites/{site}/badge.json", guard.login_required(badges.of_site)),
         Route("/badge/{namespace}/{key}", guard.public(badges.of_counter)),
+        Route("/badge/{namespace}/{key}/page", guard.public(badges.of_counter)),
         Route("/badge/{namespace}/{key}/badge.json", guard.public(badges.of_counter_as_json)),
     ]
 

@@ -25,7 +25,7 @@ from tallystick.model.badge import (
 from tallystick.model.counter import LOCKED, RESTRICTED, alive
 from tallystick.services.accounts.site_readers import is_public
 from tallystick.services.counting.finding import key_named
-from tallystick.surfaces.dashboard.badges.pasting import badge_address, snippets
+from tallystick.surfaces.dashboard.badges.pasting import badge_address, badge_page, snippets
 from tallystick.surfaces.dashboard.sites.places import SitePlaces
 from tallystick.surfaces.dashboard.support.data import as_json, wants_json
 from tallystick.surfaces.dashboard.support.language import N_
@@ -73,7 +73,7 @@ class BadgePages:
         """The page of a site's visits, ``/sites/{site}/badge``."""
         site = await self._places.site(request)
         name = site.address_name
-        values = _shown(request, name, SITE_LABEL, f"/sites/{name}/badge")
+        values = _shown(request, name, SITE_LABEL, f"/sites/{name}/badge", f"/sites/{name}/badge.json")
         values |= {"site": site, "shown": site.settings.allow_counter or is_public(site)}
         return _data(values) if wants_json(request) else await self._page(request, values)
 
@@ -91,16 +91,17 @@ class BadgePages:
         counter = None if key is None else alive(await self._ledger.find(key), self._ledger.clock())
         if key is None or counter is None or self._switch == "off":
             raise HTTPException(404)
-        values = _shown(request, str(key), key.key, f"/badge/{key}")
+        values = _shown(request, str(key), key.key, badge_page(str(key)), f"/badge/{key}/badge.json")
         return values | {"locked": bool(counter.flags & LOCKED), "restricted": bool(counter.flags & RESTRICTED)}
 
 
-def _shown(request: PageRequest, name: str, usual_label: str, page: str) -> dict[str, Any]:
+def _shown(request: PageRequest, name: str, usual_label: str, page: str, data: str) -> dict[str, Any]:
     """What a page shows.
 
     Args:
         name: of what is counted, as the address of the badge has it.
         page: the path of the page.
+        data: the same as JSON.
     """
     query, language = request.http.query_params, request.language
     problems = NO_PROBLEMS
@@ -116,6 +117,7 @@ def _shown(request: PageRequest, name: str, usual_label: str, page: str) -> dict
     return {
         "name": name,
         "page": page,
+        "data": data,
         "usual_label": usual_label,
         # The picture says itself what is wrong with a parameter.
         "picture": badge_address("", name, form, shown),

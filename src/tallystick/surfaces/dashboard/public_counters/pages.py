@@ -20,6 +20,7 @@ from tallystick.services.counting.counting import Counting
 from tallystick.services.counting.finding import key_named, public_counters
 from tallystick.services.counting.history import CounterHistory, HistoryQuestion, counter_history
 from tallystick.services.counting.managing import delete_public_counter, set_public_counter
+from tallystick.surfaces.dashboard.badges.pasting import badge_page
 from tallystick.surfaces.dashboard.counters.pages import zone_of
 from tallystick.surfaces.dashboard.public_counters.form import NEW_FIELDS, creation, new_key, new_value
 from tallystick.surfaces.dashboard.public_counters.history import (
@@ -243,6 +244,7 @@ class PublicCounterPages:
             "history": await asyncio.to_thread(shown_history, request.language, history, _period(request)),
             "periods": PERIODS,
             "address": _place(shown.key),
+            "badge_page": badge_page(str(shown.key)),
             "switch": self._switch,
             "zone": await zone_of(request),
             "problems": problems,
