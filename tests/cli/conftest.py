@@ -1,7 +1,6 @@
 """What the tests of the command line share."""
 
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +14,11 @@ from support.postgres import Postgres
 @pytest.fixture
 def run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, quick_passwords: None
-) -> Iterator[CommandLine]:
+) -> CommandLine:
     """``tallystick``, in an empty working directory."""
     del quick_passwords
     monkeypatch.chdir(tmp_path)
-    handler = signal.getsignal(signal.SIGTERM)
-    yield CommandLine(monkeypatch, capsys)
-    signal.signal(signal.SIGTERM, handler)
+    return CommandLine(monkeypatch, capsys)
 
 
 @pytest.fixture
