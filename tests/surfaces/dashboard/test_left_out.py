@@ -265,10 +265,40 @@ async def test_a_list_has_all_of_its_rows_in_pages_and_finds_some(
     assert 'name="find" value="blog"' in found
     assert "There are not so many rows." in await page(everybody, "?list=pages&from=90")
     await page(everybody, "?list=nothing", status=404)
+    assert (await rows_of_csv(everybody, "?bot=webdriver&list=pages&find=blog"))[1:] == [
+        ["pages", "/blog/a", "1"],
+        ["pages", "/blog/b", "1"],
+    ]
+    assert "left-out.csv?bot=webdriver&amp;list=pages" in first
     answer = await everybody.page(
         "admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out?list=pages&first=2026-03-01"
     )
     assert answer.headers["location"].endswith("/left-out?period=2026-03-01&list=pages")
+
+
+async def test_everything_that_is_left_out_is_one_file(everybody: World) -> None:
+    await hit(everybody, "/blog/a", b="153")
+    await hit(everybody, "/favicon.ico")
+    await everybody.analytics.services.ingest.dropped.keep()
+    everything = await data(everybody)
+    rows = await rows_of_csv(everybody, "?list=all")
+    assert rows[0] == ["list", "value", "hits"]
+    assert everything["dropped"] == {"ignored-path": 1}
+    assert {(name, value): int(hits) for name, value, hits in rows[1:]} == {
+        **{("dropped", name): hits for name, hits in everything["dropped"].items()},
+        **{
+            (name, row["value"]): row["hits"]
+            for name, listed in everything["lists"].items()
+            for row in listed["rows"]
+        },
+    }
+    assert 'href="/sites/stats.example.com/left-out.csv?list=all"' in await page(everybody)
+
+
+async def rows_of_csv(everybody: World, query: str) -> list[list[str]]:
+    answer = await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out.csv{query}")
+    assert answer.status == 200, answer.text
+    return list(csv.reader(StringIO(answer.text)))
 
 
 async def test_the_search_for_pages_chooses_hits_of_bots_too(everybody: World) -> None:

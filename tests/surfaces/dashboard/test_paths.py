@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -33,6 +34,9 @@ async def ask(everybody: World, to: str = "", status: int = 200, **query: Any) -
     address = f"/sites/{everybody.sites['own'].id}/paths{to}{'?' if query else ''}{urlencode(query, doseq=True)}"
     answer = await everybody.page("settings", "GET", address)
     assert answer.status == status, answer.text
+    if status != 404 and answer.headers["content-type"].startswith("text/html"):  # and says where it is as data
+        path, mark, asked = address.partition("?")
+        assert f'<a href="{escape(f"{path}.json{mark}{asked}")}">JSON</a>' in answer.text
     return answer
 
 

@@ -55,6 +55,8 @@ from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.warehouse import Warehouse
 
 ROWS_OF_PANEL, ROWS_OF_PAGE, ROWS_OF_DATA = 10, 100, 1_000
+ALL_LISTS = "all"
+"""What the address of the CSV of all lists has in place of the name of one."""
 DAYS_PREVIEWED = 28
 """With today, unlike the period of this name, so that a new site has a preview on its first day."""
 
@@ -84,7 +86,7 @@ class LeftOutPages:
         return await self._shown(request, self._json, data=True)
 
     async def as_csv(self, request: PageRequest) -> Response:
-        """Numbers over time as CSV."""
+        """Numbers over time as CSV; with a list in the address its rows, with ``list=all`` the rows of all lists."""
         return await self._shown(request, self._csv, data=True)
 
     async def _shown(
@@ -237,8 +239,23 @@ class LeftOutPages:
             }
         )
 
-    async def _csv(self, _request: PageRequest, figures: LeftOutFigures) -> Response:
+    async def _lists_csv(self, request: PageRequest, figures: LeftOutFigures, name: str) -> Response:
+        """The rows of one list, or of all lists with those of dropped hits."""
+        rows: list[list[Any]] = [["list", "value", "hits"]]
+        if name == ALL_LISTS:
+            dropped = (await figures.over_time()).dropped
+            rows += [["dropped", reason_name(reason), hits] for reason, hits in dropped.items()]
+        viewer, (offset, find) = figures.page.viewer, _part_of_list(request)
+        for listing in lists_of(viewer) if name == ALL_LISTS else [_list_named(viewer, name)]:
+            asked = await self._finding(request.language, figures, listing, find)
+            found = await asked.bots_by(listing, ROWS_OF_DATA, offset)
+            rows += [[listing.name, safe(row.value), row.hits] for row in found.rows]
+        return await asyncio.to_thread(as_csv, rows, f"{LEFT_OUT}-{name}")
+
+    async def _csv(self, request: PageRequest, figures: LeftOutFigures) -> Response:
         figures.of_bots  # noqa: B018  # refused here: no number is not the number 0
+        if name := request.http.query_params.get("list", ""):
+            return await self._lists_csv(request, figures, name)
         over_time = await figures.over_time()
         return await asyncio.to_thread(lambda: as_csv(_rows_of(over_time), LEFT_OUT))
 

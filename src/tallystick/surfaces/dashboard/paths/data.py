@@ -8,12 +8,19 @@ from starlette.responses import Response
 from tallystick.services.analytics.gathered_paths import Gathering
 from tallystick.services.analytics.stored_paths import StoredPath
 from tallystick.surfaces.dashboard.support.data import as_json
+from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.problems import UNPROCESSABLE, Problems
 
 
 def json_with(values: Mapping[str, Any], problems: Problems) -> Response:
     """A response of JSON that says what is wrong with what was asked, too; 422 then."""
     return as_json({**values, "problems": dict(problems)}, UNPROCESSABLE if problems else 200)
+
+
+def data_address(request: PageRequest) -> str:
+    """Where what a page shows is as JSON; empty for a form that was refused, whose fields are not in the address."""
+    url = request.http.url
+    return f"{url.path}.json{'?' if url.query else ''}{url.query}" if request.http.method == "GET" else ""
 
 
 def plain_path(path: StoredPath) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from tallystick.services.analytics.stored_paths import (
 )
 from tallystick.services.jobs import changes_of_paths
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
-from tallystick.surfaces.dashboard.paths.data import json_with, plain_path
+from tallystick.surfaces.dashboard.paths.data import data_address, json_with, plain_path
 from tallystick.surfaces.dashboard.support.data import wants_json
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.language import N_
@@ -249,6 +249,7 @@ class PathPages:
             "base": viewer.base,
             "own_fields": list(fields.items()),
             "list_address": _list_address(viewer, fields),
+            "data_address": data_address(request),
             "problems": problems,
         }
         return await self._services.show(request, template, {**shared, **values})

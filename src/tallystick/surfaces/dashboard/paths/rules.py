@@ -8,7 +8,7 @@ from tallystick.services.accounts.path_rules import put_path_rule, remove_path_r
 from tallystick.services.analytics.gathered_paths import Gathering, gather_counted, gatherings
 from tallystick.services.jobs import changes_of_paths
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
-from tallystick.surfaces.dashboard.paths.data import json_with, plain_gathering
+from tallystick.surfaces.dashboard.paths.data import data_address, json_with, plain_gathering
 from tallystick.surfaces.dashboard.support.data import wants_json
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.language import N_
@@ -78,6 +78,7 @@ class PathRulePages:
             "known": known,
             "typed": text,
             "changes": changes,
+            "data_address": data_address(request),
             "problems": problems,
         }
         return await self._services.show(request, "paths/rules.html", values)
@@ -105,7 +106,13 @@ class PathRulePages:
         gathering = await self._gathering(viewer, rule)
         if wants_json(request):
             return json_with(plain_gathering(gathering), NO_PROBLEMS)
-        values = {"viewer": viewer, "base": viewer.base, "gathering": gathering, "problems": NO_PROBLEMS}
+        values = {
+            "viewer": viewer,
+            "base": viewer.base,
+            "gathering": gathering,
+            "data_address": data_address(request),
+            "problems": NO_PROBLEMS,
+        }
         return await self._services.show(request, "paths/apply.html", values)
 
     async def _gathering(self, viewer: Viewer, rule: str) -> Gathering:
