@@ -210,6 +210,19 @@ def test_numbers_of_other_services_move_as_the_guides_say(tmp_path: Path) -> Non
         assert shell(asked, data, server.url) == claim.replace("0", "1")
 
 
+def test_badges_of_other_services_move_as_the_guides_say(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running_server(data, "--rate-limit", "off") as server:
+        for guide in ("moving-from-hits.md", "moving-from-komarev.md"):
+            made, asked = commands(guide)
+            shell(made, data)
+            printed = [shell(line, data, server.url).strip() for line in asked.splitlines()]
+            assert printed == re.findall(r"# (.+)$", asked, re.MULTILINE)
+            # The badges that the guide shows are drawn.
+            for badge in re.findall(r'src="https://counts\.example\.com(/badge/.*?)"', GUIDES[guide]):
+                assert server.get(badge).text.startswith("<svg ")
+
+
 def test_devices_count_as_the_guide_says(tmp_path: Path) -> None:
     guide, data = "count-from-devices.md", tmp_path / "data"
     home, automation, workflow = (yaml.safe_load(text) for text in commands(guide, "yaml"))

@@ -286,11 +286,7 @@ async def test_everything_that_is_left_out_is_one_file(everybody: World) -> None
     assert everything["dropped"] == {"ignored-path": 1}
     assert {(name, value): int(hits) for name, value, hits in rows[1:]} == {
         **{("dropped", name): hits for name, hits in everything["dropped"].items()},
-        **{
-            (name, row["value"]): row["hits"]
-            for name, listed in everything["lists"].items()
-            for row in listed["rows"]
-        },
+        **{(name, row["value"]): row["hits"] for name, listed in everything["lists"].items() for row in listed["rows"]},
     }
     assert 'href="/sites/stats.example.com/left-out.csv?list=all"' in await page(everybody)
 
