@@ -93,6 +93,8 @@ class Mover:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._session: DuckDbSession | None = None
+        self._moves_prepared = False
+        """Whether the session has the statements of moves; planning them takes as long as opening the database."""
         self._broken = False
         """Whether the instance has failed; the next transaction opens it again."""
         self._moves: list[Move] = []
@@ -153,7 +155,7 @@ class Mover:
         """Move all pending batches. Returns the error if one could not be moved."""
         while self._moves:
             part = _first_part(self._moves)
-            error = self._attempt(partial(self._insert, part))
+            error = self._attempt(partial(self._insert, part), moves=True)
             if error is not None:
                 self._not_before = time.monotonic() + TRIED_AGAIN_AFTER_S
                 return error
@@ -197,15 +199,22 @@ class Mover:
         return result
 
     def _attempt(
-        self, work: Callable[[DuckDbSession], Result], refusals: tuple[type[Exception], ...] = ()
+        self,
+        work: Callable[[DuckDbSession], Result],
+        refusals: tuple[type[Exception], ...] = (),
+        *,
+        moves: bool = False,
     ) -> Result | Exception:
         """Run one transaction. Returns its result, or the error for its caller; never raises.
 
         Args:
             refusals: errors of DuckDB that are not failures of the storage.
+            moves: whether it needs the statements of moves.
         """
         try:
             session = self._usable_session()
+            if moves:
+                self._prepare_moves(session)
         except (duckdb.Error, StoreUnavailable) as error:
             return self._failed(error)
         try:
@@ -238,22 +247,23 @@ class Mover:
             self._store.reopen()
             self._broken = False
         if self._session is None:
-            self._session = self._prepared_session()
+            self._session = self._store.borrow()
         return self._session
 
-    def _prepared_session(self) -> DuckDbSession:
-        session = self._store.borrow()
+    def _prepare_moves(self, session: DuckDbSession) -> None:
+        if self._moves_prepared:
+            return
         try:
             rows.prepare(session.connection)
             visits.prepare(session.connection)
         except BaseException:
-            self._store.give_back(session)
+            self._return_session()
             raise
-        return session
+        self._moves_prepared = True
 
     def _return_session(self) -> None:
         if self._session is not None:
-            session, self._session = self._session, None
+            session, self._session, self._moves_prepared = self._session, None, False
             self._store.give_back(session)
 
     def _give_up(self, batch: list[Move | DeferredCall], error: Exception) -> None:

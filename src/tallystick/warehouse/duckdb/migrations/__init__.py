@@ -11,6 +11,8 @@ from importlib.resources import files
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+import duckdb
+
 from tallystick.errors import DatabaseSchemaRefused
 
 
@@ -56,13 +58,14 @@ def migrate(
 
 def recorded(connection: Any, folder: str = "") -> list[tuple[int, str]]:  # noqa: ANN401
     """The applied steps; creates nothing."""
-    # DuckDB has sqlite_master, too, but takes a tenth of its start to read it.
-    tables = "sqlite_master WHERE name" if folder else "duckdb_tables() WHERE table_name"
-    if not connection.execute(f"SELECT 1 FROM {tables} = 'migration'").fetchall():  # noqa: S608  # all ours
+    if folder and not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migration'").fetchall():
         return []
-    steps: list[tuple[int, str]] = connection.execute(
-        "SELECT number, checksum FROM migration ORDER BY number"
-    ).fetchall()
+    try:
+        steps: list[tuple[int, str]] = connection.execute(
+            "SELECT number, checksum FROM migration ORDER BY number"
+        ).fetchall()
+    except duckdb.CatalogException:  # DuckDB takes a fifth of its start to list its tables
+        return []
     return steps
 
 
