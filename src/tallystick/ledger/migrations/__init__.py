@@ -6,6 +6,7 @@ next start continues. An applied migration must never be edited: its checksum is
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import NamedTuple
@@ -33,8 +34,9 @@ class Applied(NamedTuple):
     checksum: str
 
 
+@cache
 def all_migrations(dialect: str) -> list[Migration]:
-    """The steps of this program, in order."""
+    """The steps of this program, in order; read once."""
     scripts = sorted(
         (entry for entry in files(__package__).joinpath(dialect).iterdir() if entry.name.endswith(".sql")),
         key=lambda entry: entry.name,

@@ -6,6 +6,7 @@ is recorded and compared.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from itertools import zip_longest
@@ -24,8 +25,9 @@ class MigrationStep(NamedTuple):
     checksum: str
 
 
+@cache
 def all_steps(folder: str = "") -> list[MigrationStep]:
-    """The steps of this program, in order; for the journal with the folder ``journal``."""
+    """The steps of this program, in order, read once; for the journal with the folder ``journal``."""
     entries = sorted(files(__package__).joinpath(folder).iterdir(), key=lambda entry: entry.name)
     texts = [entry.read_text("utf-8") for entry in entries if entry.name.endswith(".sql")]
     return [MigrationStep(number, text, sha256(text.encode()).hexdigest()) for number, text in enumerate(texts, 1)]
