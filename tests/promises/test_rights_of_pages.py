@@ -19,7 +19,6 @@ from support.rights import (
     STRANGERS,
     World,
     address_of,
-    move_data,
     names_of_pages,
     page_routes,
     settled,
@@ -441,8 +440,7 @@ OF_IMPORTS = {
 
 @pytest.fixture
 async def everybody(tmp_path: Path) -> AsyncIterator[World]:
-    async with world(tmp_path) as made:
-        await move_data(made)
+    async with world(tmp_path, moved=True) as made:
         yield made
 
 
@@ -614,9 +612,7 @@ async def test_forms_work_for_whom_they_are(tmp_path: Path, path: str) -> None:
     form = FORMS[path]
     people = [person for person in PEOPLE if person in form.who]
     for number, person in enumerate(dict.fromkeys((people[0], people[-1]))):
-        async with world(tmp_path / str(number)) as everybody:
-            if "/exports" in path:
-                await move_data(everybody)
+        async with world(tmp_path / str(number), moved="/exports" in path) as everybody:
             before = everybody.state()
             place = next(place for place, own in places(everybody, path) if own)
             answer = await everybody.page(person, "POST", place, form.fields(everybody))

@@ -1,22 +1,27 @@
 """A server with two accounts, people of every kind and their tokens: who may do what is tried here."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
-from functools import partial
+from copy import copy
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
 import apsw
+from argon2 import PasswordHasher
 from msgspec import Struct
 from starlette.routing import Route
 
 from builders import NOW
-from support.analytics import HOST, Analytics, analytics_in_process
+from support.analytics import HOST, UNLIMITED, Analytics, Prepared, analytics_in_process
 from support.asking import Answer
+from support.in_process import in_process
 from support.ledgers import until
+from support.prepared import kept_folder
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Account, Permission
 from tallystick.model.aggregates import PLAUSIBLE, VISITORS, AggregateImport, TableSpan, row_of
@@ -35,7 +40,6 @@ from tallystick.services.accounts.access_invites import NewAccessInvite, invite_
 from tallystick.services.accounts.accounts import NewAccount, create_account, existing, set_access, set_password
 from tallystick.services.accounts.left_out_rules import add_rule
 from tallystick.services.accounts.logins import begin_login, new_secret, secret_digest
-from tallystick.services.accounts.passwords import hash_password
 from tallystick.services.accounts.path_rules import put_path_rule
 from tallystick.services.accounts.site_hosts import remember_host
 from tallystick.services.accounts.sites import NewSite, create_site
@@ -131,7 +135,7 @@ class World:
         goals, funnels: a goal and a funnel of each site, by the names of ``sites``.
         segments: a segment of each site, by the names of ``sites``.
         views: a saved view of each site, by the names of ``sites``.
-        exports: a written export of each site, by the names of ``sites``; of ``move_data``, as the next two.
+        exports: a written export of each site, by the names of ``sites``; of a world with ``moved``, as the next two.
         uploads: a file that was imported into each site, by the names of ``sites``.
         figures: imported figures of each site, by the names of ``sites``.
         access_invites: the ids of invites to the sites of the accounts ``own`` and ``foreign``, and to the ``server``.
@@ -200,11 +204,41 @@ class World:
 
 
 @asynccontextmanager
-async def world(data: Path) -> AsyncIterator[World]:
-    """Open a new server with everybody in it; two hits are counted on each site."""
+async def world(data: Path, *, moved: bool = False) -> AsyncIterator[World]:
+    """Open a server with everybody in it; two hits are counted on each site.
+
+    Args:
+        moved: whether each site has an export and imports, too.
+    """
+    folder, prepared, contents = await asyncio.to_thread(_made_once, moved=moved)
+    await asyncio.to_thread(shutil.copytree, folder, data, dirs_exist_ok=True)
+    async with in_process(data, rate_limit=UNLIMITED) as running:
+        made = World(Analytics(running, prepared), {}, {})
+        for name, value in contents.items():
+            setattr(made, name, copy(value))
+        yield made
+
+
+@cache
+def _made_once(*, moved: bool) -> tuple[Path, Prepared, dict[str, Any]]:
+    """A data directory to be copied, and what the attributes of its ``World`` are: made in half a second."""
+    data = kept_folder()
+
+    async def make() -> tuple[Prepared, dict[str, Any]]:
+        async with _new_world(data) as made:
+            if moved:
+                await _move_data(made)
+            contents = vars(made)
+            return contents.pop("analytics").prepared, contents
+
+    return data, *asyncio.run(make())
+
+
+@asynccontextmanager
+async def _new_world(data: Path) -> AsyncIterator[World]:
     async with analytics_in_process(data) as analytics:
         ledger = analytics.services.ledger
-        digest = await asyncio.to_thread(hash_password, PASSWORD)
+        digest = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
         people, sites = await ledger.write(partial(_populate, digest=digest), analytics.prepared)
         made = World(analytics, people, sites)
         for name, site in sites.items():
@@ -248,8 +282,8 @@ async def _invite(made: World) -> None:
     made.access_invites["server"] = invite.uid
 
 
-async def move_data(made: World) -> None:
-    """Export from each site and import into it, for tests of these pages: it takes a while."""
+async def _move_data(made: World) -> None:
+    """Export from each site and import into it."""
     for name, site in made.sites.items():
         made.exports[name] = await made.analytics.services.exports.create(site, "csv")
         await _import_into(made, name, site)
