@@ -154,6 +154,10 @@ class WarehouseSession(Protocol):
         """Who is there, by site; sites without a hit of a person since then (Unix seconds) are left out."""
         ...
 
+    def prop_names(self, sites: Sequence[int], period: Period, limit: int) -> list[str]:
+        """The names of properties of people's hits, those of the most hits first."""
+        ...
+
     # Bots.
 
     def bots_by_code(self, site: int, period: Period) -> list[tuple[int, int]]:

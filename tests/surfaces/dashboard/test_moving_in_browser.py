@@ -130,6 +130,12 @@ def test_a_goal_is_offered_what_the_site_has(page: Page, server: AnalyticsServer
     page.get_by_label("Name of property 1").fill("plan")
     with page.expect_response("**/values.json?of=prop%3Aplan&find=pro"):
         page.get_by_label("Value of property 1").fill("pro")
+    with page.expect_response("**/values.json?of=prop&find=pla"):
+        page.get_by_label("Name of property 2").fill("pla")
+    page.goto("/sites/stats.example.com/settings/funnels")
+    with page.expect_response("**/values.json?of=step&find=a%2Cb"):
+        page.get_by_label("Step 2", exact=True).fill("a,b")
+    expect(page.locator("#steps option")).to_have_count(1)
 
 
 def test_values_are_offered_without_scripts(browser: Browser, server: AnalyticsServer) -> None:

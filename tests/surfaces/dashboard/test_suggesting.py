@@ -1,5 +1,6 @@
 """Values that are offered while a filter is being typed."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from html import unescape
 from pathlib import Path
@@ -52,6 +53,23 @@ async def test_goals_and_segments_are_offered_by_name(analytics: Analytics) -> N
     assert await offered(analytics, "of=segment") == []  # guests never see their names
 
 
+async def test_names_of_properties_are_offered_those_of_the_most_hits_first(analytics: Analytics) -> None:
+    for props in ({"plan": "pro"}, {"plan": 'a":"b', 'é"\\,': "x"}, {"seats": "3", "plan": '{"not":"this"}'}):
+        await analytics.pixel(p="/buy", props=json.dumps(props))
+    await analytics.pixel(p="/buy", props='{"of bots": "x"}', headers={"user-agent": "Googlebot"})
+    assert await offered(analytics, "of=prop") == ["plan", "seats", 'é"\\,']
+    assert await offered(analytics, "of=prop&find=SEA") == ["seats"]
+    assert await offered(analytics, "of=prop&period=yesterday") == []
+
+
+async def test_steps_of_funnels_are_goals_events_and_pages(analytics: Analytics) -> None:
+    ledger = analytics.services.ledger
+    await ledger.write(create_goal, Goal(site=1, name="Blog, read", page="/blog/*"), ledger.clock())
+    await analytics.pixel(p="blog-signup", e="true")
+    assert await offered(analytics, "of=step&find=blog") == ["goal:Blog, read", "blog-signup", "/blog/One", "/blog/two"]
+    assert "pageview" not in await offered(analytics, "of=step")
+
+
 async def test_no_more_than_a_few(analytics: Analytics) -> None:
     for number in range(MOST_VALUES + 2):
         await analytics.pixel(p=f"/many/{number}")
@@ -81,7 +99,7 @@ async def test_a_link_offers_only_what_it_shows(analytics: Analytics) -> None:
     base = f"/share/{secret}"
     assert sorted(await offered(analytics, "of=page", base)) == ["/blog/One", "/blog/two"]
     assert await offered(analytics, "of=page&find=about", base) == []
-    for name in ("browser", "previous+page", "prop:plan", "goal"):
+    for name in ("browser", "previous+page", "prop:plan", "prop", "step", "goal"):
         await offered(analytics, f"of={name}", base, status=400)
 
 

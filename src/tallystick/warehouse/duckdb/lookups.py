@@ -6,6 +6,7 @@ import msgspec
 
 from tallystick.model.period import Period
 from tallystick.warehouse.duckdb.queried import QuerySession
+from tallystick.warehouse.duckdb.questions.props import ONE_PROP, decoded_text
 from tallystick.warehouse.types import BotRow, IdempotencyRecord, LabelCount, PathHits, Present
 
 
@@ -29,6 +30,19 @@ def present(session: QuerySession, since: int) -> dict[int, Present]:
         site: Present(visitors, newest)
         for site, visitors, newest in session.queries.present(session.connection, since=since)
     }
+
+
+def prop_names(session: QuerySession, sites: Sequence[int], period: Period, limit: int) -> list[str]:
+    """The names of properties of people's hits, those of the most hits first."""
+    rows = session.queries.prop_names(
+        session.connection,
+        sites=list(sites),
+        since=period.first,
+        until=period.after,
+        pair=ONE_PROP,
+        max_rows=limit,
+    )
+    return [decoded_text(name) for (name,) in rows]
 
 
 def bots_by_code(session: QuerySession, site: int, period: Period) -> list[tuple[int, int]]:

@@ -22,6 +22,7 @@ class DuckDbSession(QuerySession):
     visits = lookups.visits
     visits_in_parts = lookups.visits_in_parts
     present = lookups.present
+    prop_names = lookups.prop_names
     bots_by_code = lookups.bots_by_code
     latest_bots = lookups.latest_bots
     labels = lookups.labels

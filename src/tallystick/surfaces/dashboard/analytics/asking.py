@@ -274,6 +274,15 @@ class Asking:
         (row,) = answer["results"]
         return _figures(metrics, row)
 
+    async def property_names(self, page: Page, limit: int) -> list[str]:
+        """The names of properties of the period, those of the most hits first; filters do not apply.
+
+        Raises:
+            QuestionTooLong, StoreUnavailable
+        """
+        sites, period = [site.id for site in page.viewer.sites], page.range.period
+        return await in_time(self._statistics.questions.read(lambda each: each.prop_names(sites, period, limit)))
+
     async def live(self, page: Page) -> int:
         """Visitors of the last five minutes that pass the filters.
 

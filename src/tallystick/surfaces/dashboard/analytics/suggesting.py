@@ -7,7 +7,9 @@ from msgspec.structs import replace
 
 from tallystick.errors import InputRefused
 from tallystick.model.dimension_names import GOAL, PROPERTY, SEGMENT, grouped_by
+from tallystick.model.dimensions import PAGEVIEW
 from tallystick.model.shown_values import NONE, NOT_SET
+from tallystick.services.analytics.kept.step_words import goal_text
 from tallystick.surfaces.dashboard.analytics.asking import Asking, Failure, Page, page_of, tried
 from tallystick.surfaces.dashboard.analytics.choosing import typed_filter
 from tallystick.surfaces.dashboard.analytics.hidden import shown_dimensions
@@ -20,6 +22,9 @@ from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.services import Statistics
 
 MOST_VALUES = 20
+
+PROPERTIES, STEP = "prop", "step"
+_MOST_PROPERTIES = 1_000
 
 _WITH_NAMES = frozenset({"country", "region", "language", "device", "size", "channel"})
 """Dimensions whose values have names in the language of the page, by which they are searched."""
@@ -42,7 +47,8 @@ async def suggested(asking: Asking, language: Language, page: Page, name: str, f
     """Values of a dimension that can be chosen, at most ``MOST_VALUES``.
 
     Args:
-        name: of the dimension, as people write it.
+        name: of the dimension, as people write it; ``PROPERTIES`` for the names of properties; ``STEP`` for the steps
+            of funnels: goals, events and pages, of each at most ``MOST_VALUES``.
         find: a part of the value or of its name, in any case; empty for all.
 
     Raises:
@@ -52,6 +58,10 @@ async def suggested(asking: Asking, language: Language, page: Page, name: str, f
     if name == SEGMENT:
         names = [each.name for each in page.known.segments] if page.viewer.insider else []
         return _found([Suggested(text_of([each]), each) for each in names], find)
+    if name == STEP:
+        return await _steps(asking, language, page, find)
+    if name == PROPERTIES:
+        return _found([Suggested(each, each) for each in await _property_names(asking, page)], find)
     try:
         wire = grouped_by(name)
     except ValueError as error:
@@ -88,6 +98,21 @@ async def suggested_for(statistics: Statistics, request: PageRequest, viewer: Vi
 
     found = await tried(values)
     return () if isinstance(found, Failure) else found
+
+
+async def _steps(asking: Asking, language: Language, page: Page, find: str) -> list[Suggested]:
+    goals = dict.fromkeys(goal_text(goal) for goals in page.known.goals.values() for goal in goals)
+    events = await suggested(asking, language, page, "event", find)
+    pages = await suggested(asking, language, page, "page", find)
+    names = [each.name for each in (*events, *pages) if each.name != PAGEVIEW]
+    return [*_found([Suggested(each, each) for each in goals], find), *(Suggested(each, each) for each in names)]
+
+
+async def _property_names(asking: Asking, page: Page) -> list[str]:
+    if page.viewer.sees_a_part:
+        msg = "this link shows no properties, so their names cannot be listed"
+        raise InputRefused(msg)
+    return await asking.property_names(page, _MOST_PROPERTIES)
 
 
 def _value(language: Language, name: str, value: str) -> Suggested:

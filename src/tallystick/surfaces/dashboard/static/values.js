@@ -1,6 +1,6 @@
 {
   // Offers values while a filter is being typed: those that the site has in the period. Of several values with commas
-  // the last one is completed; a field with data-of takes one value as it is. Fails silently: anything can be typed.
+  // the last one is completed; a field with data-of takes one value of that as it is. Fails silently: anything can be typed.
   const WAIT_MS = 150;
   let timer;
   let request;

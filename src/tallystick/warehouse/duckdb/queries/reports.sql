@@ -69,6 +69,17 @@ WHERE created >= :since AND bot = 0 GROUP BY site;
 SELECT bot, count(*) AS hits FROM hit
 WHERE site = :site AND created >= :since AND created < :until AND bot > 0 GROUP BY bot ORDER BY hits DESC, bot;
 
+-- name: prop_names(sites, since, until, pair, max_rows)
+-- Names of properties of people's hits, as JSON spells them, those of the most hits first. Each text is taken apart once.
+SELECT name FROM (
+    SELECT unnest(regexp_extract_all(props, :pair, 1)) AS name, hits FROM (
+        SELECT props, count(*) AS hits FROM hit
+        WHERE site IN (SELECT unnest(CAST(:sites AS BIGINT[]))) AND created >= :since AND created < :until AND bot = 0
+            AND props != ''
+        GROUP BY props
+    )
+) GROUP BY name ORDER BY sum(hits) DESC, name LIMIT :max_rows;
+
 -- name: latest_bots(site, since, until, codes, before, max_rows)
 -- The latest hits of some codes, before an id.
 SELECT id, path, bot, ref, ref_scheme, browser, system, country, created FROM hit

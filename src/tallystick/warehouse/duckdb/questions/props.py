@@ -15,6 +15,8 @@ from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
 _INSIDE = r'(?:[^"\\]|\\.)*'
 """What may stand between the quotes of a text in JSON."""
+ONE_PROP = f'"({_INSIDE})":"{_INSIDE}"'
+"""An RE2 expression that finds one property after the other; its group is the name."""
 
 
 def encoded_prop(key: str, parameters: BoundValues) -> str:
@@ -42,6 +44,11 @@ def prop_fits(match: Match, parameters: BoundValues) -> str:
 def encoded_text(text: str) -> str:
     """A text as JSON spells it between quotes."""
     return msgspec.json.encode(text).decode()[1:-1]
+
+
+def decoded_text(spelled: str) -> str:
+    """A text that is given as JSON spells it between quotes."""
+    return str(msgspec.json.decode(f'"{spelled}"'))
 
 
 def _is_spelled(value: str) -> str:
