@@ -182,6 +182,10 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/left-out.csv": READERS,
     "/sites/{site}/left-out/count": SETTERS,
     "/sites/{site}/left-out/count.json": SETTERS,
+    "/sites/{site}/left-out/mark": SETTERS,
+    "/sites/{site}/left-out/mark.json": SETTERS,
+    "/sites/{site}/left-out/relabel": SETTERS,
+    "/sites/{site}/left-out/relabel.json": SETTERS,
     "/sites/{site}/left-out/rules": SETTERS,
     "/sites/{site}/left-out/rules.json": SETTERS,
     "/sites/{site}/left-out/rules/remove": SETTERS,
@@ -334,6 +338,8 @@ FORMS: Mapping[str, Form] = {
     "/sites/{site}/pin": Form(READERS, filled(pinned="1")),
     "/sites/{site}/delete": Form(MANAGERS, filled(confirm="second.example.com")),
     "/sites/{site}/left-out/count": Form(SETTERS, filled()),
+    "/sites/{site}/left-out/mark": Form(SETTERS, filled(reason="known")),
+    "/sites/{site}/left-out/relabel": Form(SETTERS, filled(reason="known")),
     "/sites/{site}/left-out/rules": Form(SETTERS, filled(kind="path", rule="/admin/*")),
     "/sites/{site}/left-out/rules/remove": Form(SETTERS, filled(kind="host", rule="test.example.com")),
     "/sites/{site}/paths/rename": Form(
@@ -533,7 +539,12 @@ def places_of_counters(everybody: World, path: str) -> Iterator[tuple[str, bool]
             yield path.replace("{namespace}/{key}", nothing), False
 
 
-QUERIES = {"}/page": "?page=/", "/values.json": "?of=page", "/paths/": "?path=1&path=5&rule=/own/b*"}
+QUERIES = {
+    "}/page": "?page=/",
+    "/left-out/mark": "?page=/own/a",
+    "/values.json": "?of=page",
+    "/paths/": "?path=1&path=5&rule=/own/b*",
+}
 """What pages must be asked with. Of the paths one is the first site's, one the foreign one's."""
 
 

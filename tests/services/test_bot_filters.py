@@ -46,7 +46,9 @@ async def mark(site: Analytics, **fields: Any) -> Marked:
     services = site.services
     given: dict[str, Any] = {"site": site.site.id, "period": DAY, "into": 0}
     marking = Marking(**given | fields)
-    return await mark_matching(services.ledger, services.warehouse, services.questions, marking, 0)
+    return await mark_matching(
+        services.ledger, services.warehouse, services.questions, marking, 0, actor="admin@example.com"
+    )
 
 
 async def annotated(site: Analytics) -> list[str]:

@@ -21,6 +21,7 @@ from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.hit import HOUR_S, Bot, is_bot
 from tallystick.model.period import period
+from tallystick.services.accounts.audit import COMMAND_LINE, done_by
 from tallystick.services.analytics import bot_hits
 from tallystick.services.ingest.dropped_hits import dropped_hits, reason_name
 from tallystick.services.jobs import Relabel
@@ -30,8 +31,7 @@ from tallystick.warehouse.types import EVERY_ID
 FIRST_DAY = "1970-01-02"
 """Earlier than any hit: without a start the API reports the last week only."""
 
-PERSON = "person"
-LABELS = {PERSON: Bot.KNOWN_NOT} | {label.name.lower().replace("_", "-"): label for label in Bot if is_bot(label)}
+LABELS = {bot_hits.label(code): code for code in Bot if code != Bot.NO_MATCH}
 
 Label = Annotated[str, Parameter(metavar="LABEL")]
 FilterOptions = Annotated[
@@ -129,8 +129,12 @@ def relabel(  # noqa: PLR0913  # one an option
     confirm(f"Relabel hits from {old} to {new}?", "no hit was relabelled", yes=yes)
     write_and_do_jobs(
         settings,
-        lambda session: bot_hits.relabel(
-            session, Relabel(site_of(session, site).id, *codes, (first, last)), milliseconds()
+        lambda session: done_by(
+            session,
+            COMMAND_LINE,
+            bot_hits.relabel,
+            Relabel(site_of(session, site).id, *codes, (first, last)),
+            milliseconds(),
         ),
     )
 

@@ -101,6 +101,11 @@ def changes_of_paths(session: Session, site: int) -> int:
     return sum(isinstance(job, DeletePaths | MergePaths) and job.site == site for _, job in pending_jobs(session))
 
 
+def changes_of_hits(session: Session, site: int) -> int:
+    """How many of the next jobs count a site's hits or leave them out, and are not carried out yet."""
+    return sum(isinstance(job, Relabel | RelabelMatching) and job.site == site for _, job in pending_jobs(session))
+
+
 def remove_job(session: Session, number: int) -> None:
     """Remove a job that is done."""
     session.common.job_done(session.connection, id=number)

@@ -311,3 +311,68 @@ async def test_the_search_for_pages_chooses_hits_of_bots_too(everybody: World) -
     assert (await send(everybody, "/count?q=blog")).headers["location"].endswith("q=blog&done=counted&hits=1")
     await do_jobs(everybody)
     assert {row["value"] for row in (await data(everybody))["lists"]["pages"]["rows"]} == {"/own/a", "/pricing"}
+
+
+async def test_hits_of_people_are_taken_out_and_come_back_as_they_were(everybody: World) -> None:
+    for client in ("192.0.2.1", "192.0.2.2"):
+        await hit(everybody, "/test/a", client=client)
+    await hit(everybody, "/kept", client="192.0.2.2")
+    number = everybody.sites["own"].id
+    shown = await page(everybody, "/mark")
+    assert "add a filter that says which hits" in shown
+    assert '<button class="danger"' not in shown
+    shown = await page(everybody, "/mark?page=~/test/&period=today")
+    for text in ("2 of", "1 of", "Take 2 hits out", "/test/a: 2"):
+        assert text in shown
+    answer = await everybody.page("admin", "GET", f"/sites/{number}/left-out/mark.json?page=~/test/&period=today")
+    preview = answer.json()["preview"]
+    assert (preview["hits"], preview["visitors"]) == (2, 1)  # the other visitor has another hit
+    assert preview["pages"] == [{"value": "/test/a", "hits": 2}]
+    before = everybody.state()
+    assert "Add a filter first" in (await send(everybody, "/mark", 422, reason="known")).text
+    assert "must be chosen" in (await send(everybody, "/mark?page=~/test/", 422, reason="person")).text
+    assert everybody.state() == before
+
+    async def pages() -> dict[str, int]:
+        rows = (await everybody.page("admin", "GET", f"/sites/{number}/pages.json?period=today")).json()["rows"]
+        return {row["page"]: row["visitors"] for row in rows}
+
+    counted = await pages()
+    answer = await send(everybody, "/mark?page=~/test/&period=today", reason="known")
+    address = answer.headers["location"]
+    assert address.endswith("&done=marked&hits=2")
+    shown = (await everybody.page("admin", "GET", address)).text
+    assert "2 hits will be left out; it takes a moment." in shown
+    assert "1 change is being carried out." in shown
+    assert (await data(everybody))["changes"] == 1
+    await do_jobs(everybody)
+    assert (await data(everybody))["changes"] == 0
+    assert "changes" not in await data(everybody, person="reader")
+    assert await pages() == {path: visitors for path, visitors in counted.items() if path != "/test/a"}
+    assert (await data(everybody, "?bot=known"))["bots"] == 2
+    logged = everybody.analytics.services.ledger
+    (event,) = await logged.read(lambda session: [each for each in events(session) if each.kind == "hits marked"])
+    assert event.actor == everybody.people["admin"].account.email
+    assert "2 hits of people" in event.detail
+    await send(everybody, "/count?bot=known&period=today")
+    await do_jobs(everybody)
+    assert await pages() == counted
+
+
+async def test_hits_of_bots_get_another_reason(everybody: World) -> None:
+    await hit(everybody, "/pricing", b="153")
+    assert "Change the reason of 1 hit" in await page(everybody, "/relabel?bot=webdriver")
+    assert "must be chosen" in (await send(everybody, "/relabel?bot=webdriver", 422, reason="nothing")).text
+    answer = await send(everybody, "/relabel?bot=webdriver", reason="boty-word")
+    assert "1 hit will have the other reason" in (await everybody.page("admin", "GET", answer.headers["location"])).text
+    await do_jobs(everybody)
+    found = (await data(everybody))["lists"]["reasons"]["rows"]
+    assert {row["value"] for row in found} == {"phantom", "boty-word"}
+    answer = await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out/relabel.json")
+    assert (answer.json()["bots"], "known" in answer.json()["choices"]) == (2, True)
+
+
+async def test_goals_do_not_choose_what_is_taken_out(everybody: World) -> None:
+    assert "goals and segments cannot say it" in await page(everybody, f"/mark?{GOAL}")
+    answer = await everybody.page("admin", "POST", f"/sites/{everybody.sites['own'].id}/left-out/mark?{GOAL}")
+    assert answer.status == 404

@@ -19,6 +19,7 @@ from tallystick.model.filter_text import parse_filter
 from tallystick.model.hit import is_bot
 from tallystick.model.period import period
 from tallystick.model.question import AllOf
+from tallystick.services.accounts.audit import COMMAND_LINE
 from tallystick.services.analytics.bot_filters import Marking, mark_matching
 from tallystick.services.analytics.display_names import country_by_name
 from tallystick.services.analytics.questions import Questions
@@ -112,6 +113,7 @@ async def _in_data(site: str | None, settings: AnalyticsSettings, options: Marki
             bots=not is_bot(options.into),
             into=options.into,
         )
-        marked = await mark_matching(ledger, warehouse, Questions(ledger, warehouse), marking, ledger.clock())
+        questions, now = Questions(ledger, warehouse), ledger.clock()
+        marked = await mark_matching(ledger, warehouse, questions, marking, now, actor=COMMAND_LINE)
         await JobWorker(ledger, warehouse, lambda _: None, seen_within=0).work()
         return marked.hits

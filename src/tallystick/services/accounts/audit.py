@@ -71,6 +71,7 @@ class EventKind(StrEnum):
     PATH_RENAMED = "path renamed"
     PATHS_MERGED = "paths merged"
     PATHS_DELETED = "paths deleted"
+    HITS_MARKED = "hits marked"
     COUNTER_CREATED = "public counter created"
     COUNTER_CHANGED = "public counter changed"
     COUNTER_RENAMED = "public counter renamed"

@@ -6,13 +6,15 @@ from msgspec import Struct
 
 from tallystick.errors import InputRefused, StoreBusy
 from tallystick.ledger import Ledger, Session
+from tallystick.model.account import Account, Principal
 from tallystick.model.filter_lists import lists_of
 from tallystick.model.hit import is_bot
 from tallystick.model.metrics import Metric
 from tallystick.model.period import Period
 from tallystick.model.question import EVERYTHING, FilterExpression, Question
+from tallystick.services.accounts.audit import done_by
 from tallystick.services.accounts.site_rows import site
-from tallystick.services.analytics.bot_hits import check_codes
+from tallystick.services.analytics.bot_hits import check_codes, label, log_marking
 from tallystick.services.analytics.questions import Questions
 from tallystick.services.annotating import AnnotatedSite, annotate, moment_of
 from tallystick.services.jobs import JOBS, RelabelMatching, enqueue
@@ -22,6 +24,7 @@ from tallystick.warehouse.types import EVERY_ID
 ATTEMPTS = 5
 COUNTED = "Counted after all: {hits:,} hits of bots from {first} to {last}."
 NOT_COUNTED = "Taken for bots and no longer counted: {hits:,} hits from {first} to {last}."
+KINDS = {True: "bots", False: "people"}
 DATE = len("2026-03-10")
 
 
@@ -58,8 +61,14 @@ class _NamesChanged(Exception):
     """The names of paths have changed while they were looked up."""
 
 
-async def mark_matching(
-    ledger: Ledger, warehouse: Warehouse, questions: Questions, marking: Marking, now: int
+async def mark_matching(  # noqa: PLR0913  # stores, change and who makes it
+    ledger: Ledger,
+    warehouse: Warehouse,
+    questions: Questions,
+    marking: Marking,
+    now: int,
+    *,
+    actor: Account | Principal | str,
 ) -> Marked:
     """Queue a job that gives hits another label: exactly those that the same question counts now.
 
@@ -67,6 +76,7 @@ async def mark_matching(
 
     Args:
         now: Unix milliseconds.
+        actor: who is named in the log of administrative events.
 
     Raises:
         InputRefused: the filter or the code is not valid, or hits would stay what they are.
@@ -102,7 +112,7 @@ async def mark_matching(
             key=f"relabel {token_hex(16)}",
         )
         try:
-            return Marked(hits, await ledger.write(_enqueue_next, job, hits, jobs, now))
+            return Marked(hits, await ledger.write(done_by, actor, _enqueue_next, job, hits, jobs, now))
         except _NamesChanged:
             questions.forget()
     msg = "paths are being changed all the time"
@@ -116,13 +126,17 @@ def _last_job(session: Session) -> int:
 def _enqueue_next(session: Session, job: RelabelMatching, hits: int, after: int, now: int) -> int:
     """Queue a job unless there were others meanwhile: its ids would be those of paths that were merged or deleted.
 
-    Where it changes what is counted, an annotation says so.
+    Where it changes what is counted, an annotation says so. The log of administrative events has each change.
     """
-    if job.bots != is_bot(job.into) and (place := site(session, job.site)) is not None:
+    if (place := site(session, job.site)) is not None:
         zone = place.user_defaults.timezone
         first, last = (moment_of(at * 1000, zone)[:DATE] for at in (job.since, job.before - 1))
-        text = (COUNTED if job.bots else NOT_COUNTED).format(hits=hits, first=first, last=last)
-        annotate(session, [AnnotatedSite(place.id, zone)], "bots", text, now)
+        if job.bots != is_bot(job.into):
+            text = (COUNTED if job.bots else NOT_COUNTED).format(hits=hits, first=first, last=last)
+            annotate(session, [AnnotatedSite(place.id, zone)], "bots", text, now)
+        log_marking(
+            session, place, f"{hits:,} hits of {KINDS[job.bots]} from {first} to {last}: {label(job.into)}", now
+        )
     number = enqueue(session, job, now)
     if number != after + 1:
         raise _NamesChanged

@@ -8,6 +8,8 @@ from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger, Session
 from tallystick.model.hit import Bot, is_bot
 from tallystick.model.period import Period
+from tallystick.model.site import Site
+from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.site_rows import site
 from tallystick.services.analytics.names import Path, paths_of
 from tallystick.services.annotating import AnnotatedSite, annotate
@@ -15,6 +17,7 @@ from tallystick.services.jobs import Relabel, enqueue
 from tallystick.warehouse import Warehouse, WarehouseSession
 from tallystick.warehouse.types import EVERY_ID, BotRow
 
+PERSON = "person"
 FROM_THE_LATEST = EVERY_ID[1]
 COUNTED = "Counted after all: hits that were taken for those of bots ({})."
 NOT_COUNTED = "Some hits that were counted are taken for those of bots."
@@ -105,7 +108,7 @@ def relabel(session: Session, change: Relabel, now: int) -> int:
     """Queue a job that gives hits another label. Returns its id; the server carries it out within seconds.
 
     Hits that are no longer labelled as bots are visits without a session, because their visitors were not stored. Where
-    the job changes what is counted, an annotation says so.
+    the job changes what is counted, an annotation says so. The log of administrative events has each change.
 
     Args:
         now: Unix milliseconds.
@@ -117,10 +120,22 @@ def relabel(session: Session, change: Relabel, now: int) -> int:
     if change.bot == change.into:
         msg = "the codes must differ"
         raise InputRefused(msg)
-    if is_bot(change.bot) != is_bot(change.into) and (place := site(session, change.site)) is not None:
-        text = COUNTED.format(reason(Bot(change.bot))) if is_bot(change.bot) else NOT_COUNTED
-        annotate(session, [AnnotatedSite(place.id, place.user_defaults.timezone)], "bots", text, now)
+    if (place := site(session, change.site)) is not None:
+        if is_bot(change.bot) != is_bot(change.into):
+            text = COUNTED.format(reason(Bot(change.bot))) if is_bot(change.bot) else NOT_COUNTED
+            annotate(session, [AnnotatedSite(place.id, place.user_defaults.timezone)], "bots", text, now)
+        log_marking(session, place, f"{label(change.bot)} to {label(change.into)}", now)
     return enqueue(session, change, now)
+
+
+def label(code: int) -> str:
+    """What hits with a code are called on the command line and in the log: ``person``, or the reason."""
+    return reason(Bot(code)) if is_bot(code) else PERSON
+
+
+def log_marking(session: Session, place: Site, detail: str, now: int) -> None:
+    """Add a change of what hits are to the log of administrative events."""
+    note(session, EventKind.HITS_MARKED, now, f"site {place.id} {place.cname or place.code}", detail)
 
 
 def check_codes(*given: int) -> None:

@@ -44,11 +44,11 @@ class HitsBy(Struct, frozen=True):
     total: int
 
 
-class RulePreview(Struct, frozen=True):
-    """What a rule would have left out.
+class Preview(Struct, frozen=True):
+    """What would be left out of the counted hits.
 
     Attributes:
-        hits, visitors: that would not have been counted. A visitor with other hits, too, would.
+        hits, visitors: that would not be counted. A visitor with other hits, too, would.
         all_hits, all_visitors: that were counted.
         pages: with most of the hits.
     """
@@ -119,7 +119,7 @@ def normal_rule(kind: RuleKind, text: str) -> str:
     return str(rule)
 
 
-async def preview(questions: Questions, site: int, period: Period, kind: RuleKind, rule: str) -> RulePreview | None:
+async def preview(questions: Questions, site: int, period: Period, kind: RuleKind, rule: str) -> Preview | None:
     """What a rule would have left out of the stored hits of a period.
 
     Args:
@@ -132,13 +132,21 @@ async def preview(questions: Questions, site: int, period: Period, kind: RuleKin
         InputRefused, QuestionTooLong, StoreUnavailable: see ``Questions.answer``.
     """
     condition = _condition(kind, rule)
-    if condition is None:
-        return None
+    return None if condition is None else await preview_of(questions, site, period, condition)
+
+
+async def preview_of(questions: Questions, site: int, period: Period, condition: FilterExpression) -> Preview:
+    """The counted hits that pass a filter.
+
+    Raises:
+        InputRefused, QuestionTooLong, StoreUnavailable: see ``Questions.answer``.
+    """
     whole = Question(sites=(site,), period=period, metrics=_FIGURES)
     all_hits, all_visitors = await _figures(questions, whole)
     # Visitors are left out with all of their hits only, so those who stay are asked for.
     rest = Question(sites=(site,), period=period, metrics=_FIGURES, condition=Not(condition))
-    hits, visitors = await _figures(questions, rest)
+    _, visitors = await _figures(questions, rest)
+    hits, _ = await _figures(questions, replace(rest, condition=condition))
     pages = Question(
         sites=(site,),
         period=period,
@@ -148,8 +156,8 @@ async def preview(questions: Questions, site: int, period: Period, kind: RuleKin
         limit=PAGES_SHOWN,
     )
     rows = (await questions.answer(pages)).rows
-    return RulePreview(
-        hits=all_hits - hits,
+    return Preview(
+        hits=hits,
         visitors=all_visitors - visitors,
         all_hits=all_hits,
         all_visitors=all_visitors,

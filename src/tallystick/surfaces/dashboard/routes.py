@@ -41,6 +41,7 @@ from tallystick.surfaces.dashboard.goals.funnel_pages import FunnelPages
 from tallystick.surfaces.dashboard.goals.goal_pages import GoalPages
 from tallystick.surfaces.dashboard.invites.made import MadeInvitePages
 from tallystick.surfaces.dashboard.invites.pages import InvitePages
+from tallystick.surfaces.dashboard.left_out.marking import MarkingPages
 from tallystick.surfaces.dashboard.left_out.pages import LeftOutPages
 from tallystick.surfaces.dashboard.live.pages import LivePages
 from tallystick.surfaces.dashboard.live.streams import LiveStreams
@@ -364,7 +365,8 @@ def _admin_routes(guard: PageGuard, services: PageServices, all_services: Servic
 
 
 def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Warehouse) -> list[BaseRoute]:
-    left_out = LeftOutPages(services, warehouse, Viewers(services.sites))
+    viewers = Viewers(services.sites)
+    left_out, marking = LeftOutPages(services, warehouse, viewers), MarkingPages(services, warehouse, viewers)
     shared = LeftOutPages(services, warehouse, LinkDoor(services))
     pages: list[Row] = [
         row
@@ -378,6 +380,10 @@ def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Wareho
     forms: list[Row] = [
         ("/sites/{site}/left-out/count", left_out.count_page, left_out.count),
         ("/sites/{site}/left-out/count.json", left_out.count_page, None),
+        ("/sites/{site}/left-out/mark", marking.mark_page, marking.mark),
+        ("/sites/{site}/left-out/mark.json", marking.mark_page, None),
+        ("/sites/{site}/left-out/relabel", marking.relabel_page, marking.relabel),
+        ("/sites/{site}/left-out/relabel.json", marking.relabel_page, None),
         ("/sites/{site}/left-out/rules", left_out.rules_page, left_out.add),
         ("/sites/{site}/left-out/rules.json", left_out.rules_page, None),
         ("/sites/{site}/left-out/rules/remove", left_out.rules_page, left_out.remove),

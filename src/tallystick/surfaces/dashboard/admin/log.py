@@ -64,6 +64,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         EventKind.PATH_RENAMED: N_("Path renamed"),
         EventKind.PATHS_MERGED: N_("Paths merged"),
         EventKind.PATHS_DELETED: N_("Paths deleted"),
+        EventKind.HITS_MARKED: N_("Hits counted or left out"),
         EventKind.COUNTER_CREATED: N_("Public counter created"),
         EventKind.COUNTER_CHANGED: N_("Public counter changed"),
         EventKind.COUNTER_RENAMED: N_("Public counter renamed"),

@@ -17,11 +17,12 @@ from tallystick.model.named_period import period_between
 from tallystick.model.site import Site
 from tallystick.services.accounts.left_out_rules import add_rule, remove_rule, rules_of_site
 from tallystick.services.analytics.bot_filters import Marking, mark_matching
-from tallystick.services.analytics.left_out import HitsBy, RulePreview, normal_rule, preview
+from tallystick.services.analytics.left_out import HitsBy, Preview, normal_rule, preview
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.services.ingest.arrival import DropReason
 from tallystick.services.ingest.dropped_hits import reason_name
 from tallystick.services.inquiries.asking import today_of
+from tallystick.services.jobs import changes_of_hits
 from tallystick.surfaces.dashboard.analytics import wording as words_of_analytics
 from tallystick.surfaces.dashboard.analytics.around import values_around
 from tallystick.surfaces.dashboard.analytics.asking import Failure, Page, page_of, tried
@@ -154,7 +155,7 @@ class LeftOutPages:
             "lists": lists,
             "rules": _rules(viewer.site) if viewer.may_change else None,
             "hits": number_in(request.http.query_params.get("hits", ""), 12) or 0,
-            "problems": NO_PROBLEMS,
+            "changes": await self._changes(viewer),
         }
         return await self._services.renderer.private_page(request, "left_out/page.html", values)
 
@@ -209,13 +210,17 @@ class LeftOutPages:
             "kinds": wording.KINDS,
         }
 
+    async def _changes(self, viewer: Viewer) -> int:
+        """How many changes of the site's hits are not carried out yet, for those who may make some."""
+        return await self._ledger.read(changes_of_hits, viewer.site.id) if viewer.may_change else 0
+
     async def _list_json(self, request: PageRequest, figures: LeftOutFigures, name: str) -> Response:
         """A part of one list, from the row in the address."""
         listing, (offset, find) = _list_named(figures.page.viewer, name), _part_of_list(request)
         asked = await self._finding(request.language, figures, listing, find)
         found = await asked.bots_by(listing, ROWS_OF_DATA, offset)
         facts = {"list": listing.name, "find": find or None, "from": offset, "total": found.total}
-        return as_json({**_about(figures.page), **facts, "rows": _plain_rows(found)})
+        return as_json({**about(figures.page), **facts, "rows": plain_rows(found)})
 
     async def _json(self, request: PageRequest, figures: LeftOutFigures) -> Response:
         if name := request.http.query_params.get("list", ""):
@@ -224,7 +229,7 @@ class LeftOutPages:
         lists = {each.name: await figures.bots_by(each, ROWS_OF_DATA) for each in lists_of(page.viewer)}
         return as_json(
             {
-                **_about(page),
+                **about(page),
                 "bots": await figures.bots(),
                 "dropped": _by_name(over_time.dropped),
                 "over_time": {
@@ -234,8 +239,9 @@ class LeftOutPages:
                         for row in over_time.rows
                     ],
                 },
-                "lists": {name: {"total": found.total, "rows": _plain_rows(found)} for name, found in lists.items()},
+                "lists": {name: {"total": found.total, "rows": plain_rows(found)} for name, found in lists.items()},
                 **({"rules": _rules_by_kind(page.viewer.site)} if page.viewer.may_change else {}),
+                **({"changes": await self._changes(page.viewer)} if page.viewer.may_change else {}),
             }
         )
 
@@ -268,7 +274,7 @@ class LeftOutPages:
             return await self._show_count(request, figures)
         try:
             reasons = await figures.bots_by(BOT_LISTS[0], ROWS_OF_DATA)
-            return as_json({**_about(figures.page), "bots": await figures.bots(), "reasons": _plain_rows(reasons)})
+            return as_json({**about(figures.page), "bots": await figures.bots(), "reasons": plain_rows(reasons)})
         except InputRefused as error:
             return as_json({"error": str(error)}, 400)
 
@@ -283,11 +289,12 @@ class LeftOutPages:
             into=int(Bot.KNOWN_NOT),
         )
         try:
-            marked = await mark_matching(self._ledger, self._warehouse, self._questions, marking, request.now)
+            marked = await mark_matching(
+                self._ledger, self._warehouse, self._questions, marking, request.now, actor=request.account
+            )
         except InputRefused as error:
             return await self._show_count(request, figures, problems_of(error))
-        address = page.view.at(f"{page.viewer.base}/{LEFT_OUT}")
-        return see_other(f"{address}{'&' if '?' in address else '?'}done=counted&hits={marked.hits}")
+        return done(page, "counted", marked.hits)
 
     async def _show_count(
         self, request: PageRequest, figures: LeftOutFigures, problems: Problems = NO_PROBLEMS
@@ -385,11 +392,17 @@ class LeftOutPages:
         }
         return await self._services.show(request, "left_out/rules.html", values)
 
-    async def _preview(self, request: PageRequest, site: Site, kind: RuleKind, rule: str) -> RulePreview | None:
+    async def _preview(self, request: PageRequest, site: Site, kind: RuleKind, rule: str) -> Preview | None:
         today = await asyncio.to_thread(today_of, (site,), request.now)
         last = today.date
         period = period_between(str(last - timedelta(days=DAYS_PREVIEWED - 1)), str(last), today)
         return await preview(self._questions, site.id, period, kind, rule)
+
+
+def done(page: Page, what: str, hits: int) -> Response:
+    """Lead to what is left out, which says what was done with how many hits."""
+    address = page.view.at(f"{page.viewer.base}/{LEFT_OUT}")
+    return see_other(f"{address}{'&' if '?' in address else '?'}done={what}&hits={hits}")
 
 
 def _list_named(viewer: Viewer, name: str) -> BotList:
@@ -425,7 +438,7 @@ def _rules(site: Site) -> list[tuple[str, RuleKind, str]]:
     return [(name, kind, rule) for name, kind in wording.NAMES.items() for rule in rules_of_site(site, kind)]
 
 
-def _rules_json(site: Site, rule: str, found: RulePreview | Failure | None, problems: Problems) -> Response:
+def _rules_json(site: Site, rule: str, found: Preview | Failure | None, problems: Problems) -> Response:
     """The rules of a site, and what a new one would have left out, as data."""
     values = {
         "rules": _rules_by_kind(site),
@@ -437,7 +450,7 @@ def _rules_json(site: Site, rule: str, found: RulePreview | Failure | None, prob
     return as_json(values, UNPROCESSABLE if problems else 200)
 
 
-def _about(page: Page) -> dict[str, Any]:
+def about(page: Page) -> dict[str, Any]:
     """What data is about."""
     return {
         "sites": [site.address_name for site in page.viewer.sites],
@@ -447,7 +460,8 @@ def _about(page: Page) -> dict[str, Any]:
     }
 
 
-def _plain_rows(found: HitsBy) -> list[dict[str, Any]]:
+def plain_rows(found: HitsBy) -> list[dict[str, Any]]:
+    """The rows of a list as data."""
     return [{"value": row.value, "hits": row.hits} for row in found.rows]
 
 

@@ -44,6 +44,7 @@ class LeftOutPanel:
             "view": page.view,
             "base": page.viewer.base,
             "answer": found,
+            "takes_out": page.viewer.may_change and bool(page.filters),
             "failed": isinstance(found, Failure),
         }
         return await self._services.renderer.fragment(request, "left_out/panel.html", values)

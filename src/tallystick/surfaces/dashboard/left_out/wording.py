@@ -53,6 +53,8 @@ BOTS: Mapping[str, str] = MappingProxyType(
     }
 )
 """By the name of the reason."""
+CODES: Mapping[str, Bot] = MappingProxyType({reason(bot): bot for bot in Bot if reason(bot) in BOTS})
+"""By the name of the reason."""
 
 KINDS: Mapping[RuleKind, str] = MappingProxyType(
     {

@@ -11,6 +11,7 @@ from tallystick.model.dimensions import Dimension
 from tallystick.model.filter_lists import filter_of
 from tallystick.model.hit import Bot, is_bot
 from tallystick.model.question import AllOf, FilterExpression
+from tallystick.services.accounts.audit import done_by
 from tallystick.services.analytics.bot_filters import Marking, mark_matching
 from tallystick.services.analytics.bot_hits import FROM_THE_LATEST, BotHit, BotHitsQuery, bot_hits, reason, relabel
 from tallystick.services.analytics.display_names import country_by_name
@@ -78,7 +79,7 @@ async def change(services: Services, call: SiteCall) -> ApiResponse:
         return await _change_matching(services, call)
     body = await body_as(RelabelBody, call.body)
     change = Relabel(call.site.id, body.from_, body.into, (body.first_hit_id, body.last_hit_id))
-    await services.ledger.write(relabel, change, call.now)
+    await services.ledger.write(done_by, call.principal, relabel, change, call.now)
     return ApiResponse(202, wire.compact({"status": "ok"}))
 
 
@@ -93,7 +94,9 @@ async def _change_matching(services: Services, call: SiteCall) -> ApiResponse:
         bots=not is_bot(body.into),
         into=body.into,
     )
-    marked = await mark_matching(services.ledger, services.warehouse, services.questions, marking, call.now)
+    marked = await mark_matching(
+        services.ledger, services.warehouse, services.questions, marking, call.now, actor=call.principal
+    )
     return ApiResponse(202, wire.compact({"status": "ok", "hits": marked.hits}))
 
 
