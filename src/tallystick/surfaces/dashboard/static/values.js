@@ -11,7 +11,7 @@
     const before = input.value.slice(0, input.value.length - last.length);
     const query = new URLSearchParams(new FormData(form));
     const name = query.get("add");
-    const prop = of ? input.closest(".pair")?.querySelector("[name=prop]").value : query.get("prop");
+    const prop = of ? input.closest(".pair")?.querySelector("[name=prop]")?.value : query.get("prop");
     for (const each of of ? [...query.keys()] : ["add", "prop", "op", "value"]) query.delete(each);
     query.set("of", (of ?? name) === "prop:" ? `prop:${prop}` : (of ?? name));
     query.set("find", (of ? last : last.replace(/\\(.)/gs, "$1")).trim());
