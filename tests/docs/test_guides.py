@@ -74,6 +74,22 @@ def test_pages_are_counted_as_the_guide_says(tmp_path: Path) -> None:
     assert all(claim in printed for claim in claims)
 
 
+def test_public_counters_are_read_and_followed_as_the_guide_says(tmp_path: Path) -> None:
+    *others, follow = commands("public-counters.md")
+    # A stream has no end: curl says so with 28 when its time is over.
+    follow = follow.replace("curl -N", "curl -N --max-time 2").rstrip() + " || test $? = 28\n"
+    with running_server(tmp_path / "data", "--rate-limit", "off") as server:
+        printed = shell("\n".join((*others, follow)), tmp_path / "data", server.url)
+    for claim in re.findall(r'# (\{.*?\}|"code.*?)$', GUIDES["public-counters.md"], re.MULTILINE):
+        assert claim in printed
+    for line in re.findall(r"^data: .*$", GUIDES["public-counters.md"], re.MULTILINE):
+        assert line in printed
+    (shown,) = commands("public-counters.md", "json")
+    answer = json.loads(re.findall(r'\{"namespace".*?\}', printed)[0])
+    assert json.loads(shown).keys() <= answer.keys()
+    assert (answer["value"], answer["version"]) == (1, 1)
+
+
 def test_the_api_answers_as_the_guide_says(tmp_path: Path) -> None:
     with analytics_server(tmp_path / "data", host=HOST, email=OWNER) as server:
         printed = shell("\n".join(commands("api.md")), tmp_path / "data", server.url)
