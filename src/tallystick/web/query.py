@@ -1,6 +1,9 @@
 """Queries of URLs."""
 
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
+
+from tallystick.web.refusals import ApiRefused
 
 
 def first_values(raw: bytes, errors: str, most: int | None = None) -> dict[str, str]:
@@ -19,3 +22,23 @@ def first_values(raw: bytes, errors: str, most: int | None = None) -> dict[str, 
     ):
         values.setdefault(name, value)
     return values
+
+
+def parameters_of(raw: bytes, longest: int, most: int) -> Mapping[str, str]:
+    """The parameters of a request to an API, of a repeated one the first.
+
+    Args:
+        longest: bytes of the query.
+        most: parameters.
+
+    Raises:
+        ApiRefused: there is more than that.
+    """
+    if len(raw) > longest:
+        msg = f"the query is longer than {longest} bytes"
+        raise ApiRefused(msg, 414)
+    try:
+        return first_values(raw, "replace", most)
+    except ValueError as error:
+        msg = f"the query has more than {most} parameters"
+        raise ApiRefused(msg) from error

@@ -23,7 +23,7 @@ from tallystick.web.answers import AnyResponse, ApiResponse, Stream, send_respon
 from tallystick.web.api import Api, ApiRequest
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.bodies import SMALL_BODY, body_of
-from tallystick.web.query import first_values
+from tallystick.web.query import parameters_of
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.refusals import ApiRefused, RateLimited
 from tallystick.web.routing import Route, Table
@@ -141,7 +141,7 @@ class CountersApi(Api):
             raise CounterRefused(403, SWITCHED_OFF, msg)
         if route.rate is not None:
             _admit(self._kit.limits, route.rate, self._kit, scope)
-        query = _parameters(scope["query_string"])
+        query = parameters_of(scope["query_string"], LONGEST_QUERY, MOST_PARAMETERS)
         body = await body_of(scope, receive, route.largest_body) if request.has_body else b""
         if body is None:
             msg = f"the body is larger than {route.largest_body // 1024} KiB"
@@ -197,14 +197,3 @@ def _admit(limits: RateLimits, rate: str, kit: Kit, scope: Scope) -> None:
     admission = limits.admit_address(rate, kit.addresses.of(scope))
     if not admission.admitted:
         raise RateLimited(admission)
-
-
-def _parameters(raw: bytes) -> Mapping[str, str]:
-    if len(raw) > LONGEST_QUERY:
-        msg = f"the query is longer than {LONGEST_QUERY} bytes"
-        raise ApiRefused(msg, 414)
-    try:
-        return first_values(raw, "replace", MOST_PARAMETERS)
-    except ValueError as error:
-        msg = f"the query has more than {MOST_PARAMETERS} parameters"
-        raise ApiRefused(msg) from error

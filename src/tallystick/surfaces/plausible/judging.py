@@ -27,7 +27,7 @@ from tallystick.web.api import Api, ApiRequest
 from tallystick.web.asgi import Receive, Send
 from tallystick.web.bearer import principal_of, secret_of
 from tallystick.web.bodies import body_of
-from tallystick.web.query import first_values
+from tallystick.web.query import parameters_of
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.refusals import ApiRefused, RateLimited, Unauthorized, retry_after
 from tallystick.web.routing import NoRoute, Route, Table
@@ -141,7 +141,7 @@ class PlausibleApi(Api):
         # A large body is read last: what it holds takes many times its bytes, and its key has to be known first.
         is_large = route.largest_body > LARGEST_BODY
         body = await self._body(request, receive, route) if route.method in WITH_BODY and not is_large else {}
-        query = _parameters(scope["query_string"])
+        query = parameters_of(scope["query_string"], LONGEST_QUERY, MOST_PARAMETERS)
         principal = await self._identify(request)
         admission = self._limits.admit(LIMIT, principal.token.id)
         if not admission.admitted:
@@ -292,17 +292,6 @@ async def known_to(services: Services, call: StatsCall) -> Configured:
 def as_json(value: object, status: int = 200) -> ApiResponse:
     """A value as a response."""
     return ApiResponse(status, _encode(value))
-
-
-def _parameters(raw: bytes) -> Mapping[str, str]:
-    if len(raw) > LONGEST_QUERY:
-        msg = f"the query is longer than {LONGEST_QUERY} bytes"
-        raise ApiRefused(msg, 414)
-    try:
-        return first_values(raw, "replace", MOST_PARAMETERS)
-    except ValueError as error:
-        msg = f"the query has more than {MOST_PARAMETERS} parameters"
-        raise ApiRefused(msg) from error
 
 
 def _given(
