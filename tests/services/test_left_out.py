@@ -14,7 +14,7 @@ from tallystick.model.question import Match, TimeUnit
 from tallystick.services.analytics.left_out import (
     HitsBy,
     HitsOf,
-    Preview,
+    LeftOutPreview,
     bot_hits_by,
     bot_hits_in_all,
     normal_rule,
@@ -88,7 +88,7 @@ async def test_what_a_rule_would_have_left_out(
     site: Analytics, kind: RuleKind, rule: str, figures: tuple[int, int], pages: list[tuple[str, int]]
 ) -> None:
     found = await preview(site.services.questions, site.site.id, DAYS, kind, rule)
-    assert found == Preview(*figures, 6, 4, tuple(HitsOf(*page) for page in pages))
+    assert found == LeftOutPreview(*figures, 6, 4, tuple(HitsOf(*page) for page in pages))
 
 
 async def test_hits_do_not_keep_their_network(site: Analytics) -> None:

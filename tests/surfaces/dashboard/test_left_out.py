@@ -314,9 +314,9 @@ async def test_the_search_for_pages_chooses_hits_of_bots_too(everybody: World) -
 
 
 async def test_hits_of_people_are_taken_out_and_come_back_as_they_were(everybody: World) -> None:
-    for client in ("192.0.2.1", "192.0.2.2"):
+    for client in ("192.0.2.7", "192.0.2.8"):
         await hit(everybody, "/test/a", client=client)
-    await hit(everybody, "/kept", client="192.0.2.2")
+    await hit(everybody, "/kept", client="192.0.2.8")
     number = everybody.sites["own"].id
     shown = await page(everybody, "/mark")
     assert "add a filter that says which hits" in shown

@@ -44,7 +44,7 @@ class HitsBy(Struct, frozen=True):
     total: int
 
 
-class Preview(Struct, frozen=True):
+class LeftOutPreview(Struct, frozen=True):
     """What would be left out of the counted hits.
 
     Attributes:
@@ -119,7 +119,7 @@ def normal_rule(kind: RuleKind, text: str) -> str:
     return str(rule)
 
 
-async def preview(questions: Questions, site: int, period: Period, kind: RuleKind, rule: str) -> Preview | None:
+async def preview(questions: Questions, site: int, period: Period, kind: RuleKind, rule: str) -> LeftOutPreview | None:
     """What a rule would have left out of the stored hits of a period.
 
     Args:
@@ -135,7 +135,7 @@ async def preview(questions: Questions, site: int, period: Period, kind: RuleKin
     return None if condition is None else await preview_of(questions, site, period, condition)
 
 
-async def preview_of(questions: Questions, site: int, period: Period, condition: FilterExpression) -> Preview:
+async def preview_of(questions: Questions, site: int, period: Period, condition: FilterExpression) -> LeftOutPreview:
     """The counted hits that pass a filter.
 
     Raises:
@@ -156,7 +156,7 @@ async def preview_of(questions: Questions, site: int, period: Period, condition:
         limit=PAGES_SHOWN,
     )
     rows = (await questions.answer(pages)).rows
-    return Preview(
+    return LeftOutPreview(
         hits=hits,
         visitors=all_visitors - visitors,
         all_hits=all_hits,

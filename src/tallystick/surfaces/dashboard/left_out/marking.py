@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from tallystick.errors import InputRefused
 from tallystick.services.analytics.bot_filters import Marking, mark_matching
-from tallystick.services.analytics.left_out import Preview, preview_of
+from tallystick.services.analytics.left_out import LeftOutPreview, preview_of
 from tallystick.surfaces.dashboard.analytics.asking import in_time, tried
 from tallystick.surfaces.dashboard.left_out import wording
 from tallystick.surfaces.dashboard.left_out.figures import BOT_LISTS, LeftOutFigures
@@ -113,7 +113,7 @@ class MarkingPages(LeftOutPages):
         }
         return await self._services.show(request, "left_out/relabel.html", values)
 
-    async def _preview_of(self, figures: LeftOutFigures) -> Preview:
+    async def _preview_of(self, figures: LeftOutFigures) -> LeftOutPreview:
         page = figures.page
         return await in_time(preview_of(self._questions, page.viewer.site.id, page.range.period, figures.of_bots))
 
@@ -126,7 +126,7 @@ def _form(request: PageRequest, problems: Problems) -> dict[str, Any]:
     }
 
 
-def _plain(preview: Preview) -> dict[str, Any]:
+def _plain(preview: LeftOutPreview) -> dict[str, Any]:
     return {
         "hits": preview.hits,
         "visitors": preview.visitors,

@@ -17,7 +17,7 @@ from tallystick.model.named_period import period_between
 from tallystick.model.site import Site
 from tallystick.services.accounts.left_out_rules import add_rule, remove_rule, rules_of_site
 from tallystick.services.analytics.bot_filters import Marking, mark_matching
-from tallystick.services.analytics.left_out import HitsBy, Preview, normal_rule, preview
+from tallystick.services.analytics.left_out import HitsBy, LeftOutPreview, normal_rule, preview
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.services.ingest.arrival import DropReason
 from tallystick.services.ingest.dropped_hits import reason_name
@@ -392,7 +392,7 @@ class LeftOutPages:
         }
         return await self._services.show(request, "left_out/rules.html", values)
 
-    async def _preview(self, request: PageRequest, site: Site, kind: RuleKind, rule: str) -> Preview | None:
+    async def _preview(self, request: PageRequest, site: Site, kind: RuleKind, rule: str) -> LeftOutPreview | None:
         today = await asyncio.to_thread(today_of, (site,), request.now)
         last = today.date
         period = period_between(str(last - timedelta(days=DAYS_PREVIEWED - 1)), str(last), today)
@@ -438,7 +438,7 @@ def _rules(site: Site) -> list[tuple[str, RuleKind, str]]:
     return [(name, kind, rule) for name, kind in wording.NAMES.items() for rule in rules_of_site(site, kind)]
 
 
-def _rules_json(site: Site, rule: str, found: Preview | Failure | None, problems: Problems) -> Response:
+def _rules_json(site: Site, rule: str, found: LeftOutPreview | Failure | None, problems: Problems) -> Response:
     """The rules of a site, and what a new one would have left out, as data."""
     values = {
         "rules": _rules_by_kind(site),
