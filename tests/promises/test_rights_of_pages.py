@@ -214,6 +214,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/imports": ADMINS,
     "/sites/{site}/imports.json": ADMINS,
     "/sites/{site}/imports/remove": ADMINS,
+    "/sites/{site}/imports/begin": ADMINS,
     "/sites/{site}/imports/stop": ADMINS,
     "/sites/{site}/imports/{upload}": ADMINS,
     "/sites/{site}/segments": READERS,
@@ -438,7 +439,12 @@ FOR_GUESTS = {"/invites/{code}/join", "/join"}
 
 
 OF_IMPORTS = {
-    *("/sites/{site}/imports", "/sites/{site}/imports/remove", "/sites/{site}/imports/stop"),
+    *(
+        "/sites/{site}/imports",
+        "/sites/{site}/imports/remove",
+        "/sites/{site}/imports/begin",
+        "/sites/{site}/imports/stop",
+    ),
     *("/admin/counters", "/admin/counters/import", "/admin/counters/discard"),  # test_counter_files.py
 }
 """Forms that change nothing of the ledger; they have a test of their own."""
@@ -651,8 +657,9 @@ async def test_imports_begin_stop_and_figures_go_for_whom_they_may(everybody: Wo
             removed = may and of_site and there
             assert (figures in await aggregates.listed(figures.site)) == (there and not removed), (person, place)
             assert answer.status == (303 if removed or person == GUEST else 404), (person, place, name)
-            answer = await everybody.page(person, "POST", f"{place}/stop", {"id": everybody.uploads[name].id})
-            assert answer.status == (303 if (may and of_site) or person == GUEST else 404), (person, place, name)
+            for action in ("begin", "stop"):
+                answer = await everybody.page(person, "POST", f"{place}/{action}", {"id": everybody.uploads[name].id})
+                assert answer.status == (303 if (may and of_site) or person == GUEST else 404), (person, place, name)
         assert everybody.state() == before, (person, place)
         numbers = [site.id for site in everybody.sites.values()]
         count = sum([len(await uploads.latest(number)) for number in numbers])

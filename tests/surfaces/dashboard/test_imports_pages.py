@@ -24,7 +24,7 @@ from tallystick.services.imports.journal import ImportRecord
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.running import BatchResult, Report
 from tallystick.services.imports.upload_folder import Upload, UploadKind, UploadOptions
-from tallystick.services.imports.uploads import SentFile, Uploads
+from tallystick.services.imports.uploads import LOOKED_KEPT_MS, SentFile, Uploads
 from tallystick.services.ingest.ingest import Arrival
 from tallystick.surfaces.dashboard.moving.import_form import shown_name
 
@@ -354,6 +354,32 @@ async def test_an_import_can_be_stopped(analytics: Analytics, tmp_path: Path, mo
         answer = await person.fill(PAGE, {"id": found["id"]}, action=f"{PAGE}/stop")
         assert (answer.status_code, answer.headers["location"][-16:]) == (303, found["id"])
         assert (await person.fill(PAGE, {"id": "0" * 16}, action=f"{PAGE}/stop")).status_code == 404
+
+
+async def test_a_file_is_looked_at_before_it_is_imported(analytics: Analytics) -> None:
+    async with owner(analytics) as person:
+        found = await imported(person, "x.log", LOG, kind="log", look="on")
+        assert (found["state"], found["looks"]) == ("looked", True)
+        assert await analytics.hits() == []
+        there = f"{PAGE}/{found['id']}"
+        shown = (await person.get(there)).text
+        assert "Nothing is imported yet." in shown
+        assert f"{found['stored']} hit" in shown
+        assert "would be imported" in shown
+        assert "would be imported" in (await person.get(PAGE)).text
+        assert (await person.fill(there, {"id": found["id"]}, action=f"{PAGE}/begin")).status_code == 303
+        done = await ended(person, there)
+        assert (done["state"], done["looks"], done["stored"]) == ("done", False, found["stored"])
+        assert len(await analytics.hits()) == found["stored"] > 0
+        again = await imported(person, "y.log", LOG, kind="log", look="on")
+        assert (again["stored"], again["imported_before"]) == (0, done["lines"]), "its lines are there already"
+        answer = await person.fill(f"{PAGE}/{again['id']}", {"id": again["id"]}, action=f"{PAGE}/stop")
+        assert answer.status_code == 303
+        assert "Nothing was imported." in (await person.get(f"{PAGE}/{again['id']}")).text
+        third = await imported(person, "z.log", LOG, kind="log", look="on")
+        analytics.clock.now += LOOKED_KEPT_MS + 1
+        await analytics.services.uploads.sweep()
+        assert (await person.client.get(f"{PAGE}/{third['id']}.json")).json()["state"] == "stopped"
 
 
 async def test_a_full_store_puts_an_import_off(

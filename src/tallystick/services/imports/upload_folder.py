@@ -16,7 +16,7 @@ from tallystick.services.files import whole_file
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.running import Report
 
-UploadState = Literal["waiting", "reading", "done", "stopped", "failed"]
+UploadState = Literal["waiting", "reading", "looked", "done", "stopped", "failed"]
 
 
 class UploadKind(StrEnum):
@@ -69,6 +69,7 @@ class Upload(Struct, kw_only=True):
         rows: of figures, that were read.
         notes: what was left out of figures on purpose.
         error: why the import has failed.
+        looks: whether it is only read, to say what it would bring: then it is ``looked``, and its file is kept.
         again: whether these figures were there before, as the import ``aggregate``.
     """
 
@@ -93,6 +94,7 @@ class Upload(Struct, kw_only=True):
     aggregate: int | None = None
     rows: int = 0
     notes: list[str] = field(default_factory=list)
+    looks: bool = False
     again: bool = False
     error: str = ""
 

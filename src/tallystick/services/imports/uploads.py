@@ -25,7 +25,7 @@ from tallystick.services.annotating import AnnotatedSite, annotate
 from tallystick.services.files import sync
 from tallystick.services.imports.aggregates import AggregateImports
 from tallystick.services.imports.batches import ImportBatch, ImportSource
-from tallystick.services.imports.direct_sink import DirectSink
+from tallystick.services.imports.direct_sink import DirectSink, DrySink
 from tallystick.services.imports.exclude_rules import DEFAULT
 from tallystick.services.imports.export_files import ExportReader
 from tallystick.services.imports.ga4 import Ga4Reader
@@ -34,7 +34,7 @@ from tallystick.services.imports.journal import ImportJournal, ImportRecord
 from tallystick.services.imports.logs import Layouts
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.parsed import BadLine
-from tallystick.services.imports.running import Import, Report
+from tallystick.services.imports.running import Import, Report, Sink
 from tallystick.services.imports.sorting import sorted_visits
 from tallystick.services.imports.sources import source_of
 from tallystick.services.imports.summaries import FILE_KINDS, PROGRAMS, annotation_of
@@ -64,6 +64,8 @@ ROOM_LEFT = 256_000_000
 MOST_STARTS = 3
 """How often the server may end before something of a file is stored. Then it is taken for the cause."""
 ROW_KEPT_MS = 90 * 24 * 3_600_000
+LOOKED_KEPT_MS = 24 * 3_600_000
+"""How long a file that was only looked at waits for a word."""
 LOOKED_EVERY_S = 10.0
 SWEEP_EVERY_S = 3_600.0
 IMPORTED_WITHIN_S = 24 * 3_600.0
@@ -81,11 +83,13 @@ class SentFile(NamedTuple):
 
     Attributes:
         name: as its sender calls it.
+        look: whether it is only read, until ``Uploads.begin``. Not for figures.
     """
 
     name: str
     kind: UploadKind
     options: UploadOptions
+    look: bool = False
 
 
 class Arriving:
@@ -204,7 +208,7 @@ class Uploads:
             InputRefused: the disk has no room for it.
         """
         self._warehouse.require_owned()
-        pending = [upload for upload in await self.latest(site) if upload.pending]
+        pending = [upload for upload in await self.latest(site) if upload.pending or upload.state == "looked"]
         if len(pending) >= WAITING_AT_MOST:
             msg = f"{WAITING_AT_MOST} files of this site are waiting to be imported"
             raise StoreBusy(msg)
@@ -235,10 +239,10 @@ class Uploads:
             kind=sent.kind,
             options=sent.options,
             created=self._ledger.clock(),
+            looks=sent.look,
         )
-        if sent.kind is not UploadKind.PLAUSIBLE:  # which is noted when it is whole
-            subject = f"site {site.id} {site.cname or site.code}"
-            await self._ledger.write(done_by, actor, note, EventKind.IMPORTED, upload.created, subject, sent.kind.value)
+        if sent.kind is not UploadKind.PLAUSIBLE and not sent.look:  # figures are noted when they are whole
+            await self._note(upload, site, actor, upload.created)
         await asyncio.to_thread(self._folder.keep, upload)
         self._pending.set()
         return upload
@@ -260,8 +264,23 @@ class Uploads:
         upload = await asyncio.to_thread(self._folder.one, id_)
         return self._live(upload) if upload and upload.site == site else None
 
+    async def begin(self, upload: Upload, site: Site, actor: str) -> None:
+        """Import a file that was looked at; nothing happens to others.
+
+        Args:
+            actor: the email of who begins it.
+        """
+        if upload.state != "looked":
+            return
+        upload.state, upload.looks, upload.finished, upload.starts = "waiting", False, None, 0
+        await self._note(upload, site, actor, self._ledger.clock())
+        await asyncio.to_thread(self._folder.save, upload)
+        self._pending.set()
+
     async def stop(self, upload: Upload) -> None:
-        """Stop an import that is not done. What it has stored stays."""
+        """Stop an import that is not done. What it has stored stays; a file that was looked at is thrown away."""
+        if upload.state == "looked":
+            await self._finish(upload, "stopped")
         if not upload.pending:
             return
         self._stopped.add(upload.id)
@@ -274,6 +293,10 @@ class Uploads:
         before = self._ledger.clock() - ROW_KEPT_MS
         for upload in await asyncio.to_thread(self._folder.all):
             old = upload.finished is not None and upload.finished < before
+            if upload.state == "looked":
+                if upload.finished is None or upload.finished < self._ledger.clock() - LOOKED_KEPT_MS:
+                    await self._finish(upload, "stopped")
+                continue
             if old or (not upload.pending and await self._sites.by_id(upload.site) is None):
                 await asyncio.to_thread(self._folder.remove, upload)
             elif not upload.pending:
@@ -334,8 +357,7 @@ class Uploads:
         except Exception as error:  # noqa: BLE001  # shown to who has sent the file
             await self._finish(upload, "failed", self._reason(upload, error))
         else:
-            await self._finish(upload, "done")
-            await self._annotate(upload, site)
+            await self._read(upload, site)
 
     def _reason(self, upload: Upload, error: Exception) -> str:
         """Why an import has failed, in words."""
@@ -384,9 +406,11 @@ class Uploads:
                 if len(upload.bad) < BAD_LINES_KEPT:
                     upload.bad.append((where(bad.number), bad.reason))
 
-            sink = DirectSink(self._ingest, self._warehouse, site, self._ledger.passed, LINES_AT_ONCE)
+            sink: Sink = DirectSink(self._ingest, self._warehouse, site, self._ledger.passed, LINES_AT_ONCE)
+            if upload.looks:
+                sink = DrySink(self._ingest.knowledge, site, LINES_AT_ONCE)
             work = Import(
-                source, sink, upload.report, journal=journal, anew=upload.options.run,
+                source, sink, upload.report, journal=None if upload.looks else journal, anew=upload.options.run,
                 progress=on_batch, on_bad_line=on_bad_line,
             )  # fmt: skip
             await work.run()
@@ -422,11 +446,25 @@ class Uploads:
             await asyncio.shield(asyncio.to_thread(lines.close))
 
     async def _finish(self, upload: Upload, state: UploadState, error: str = "") -> None:
-        """Store the result, and remove the file."""
+        """Store the result, and remove the file, unless it was only looked at."""
         upload.state, upload.error = state, error
         upload.finished = self._ledger.clock()
         await asyncio.to_thread(self._folder.save, upload)
-        await asyncio.to_thread(self._folder.remove_file, upload)
+        if state != "looked":
+            await asyncio.to_thread(self._folder.remove_file, upload)
+
+    async def _note(self, upload: Upload, site: Site, actor: str, now: int) -> None:
+        """Add an import to the log of administrative events."""
+        subject = f"site {site.id} {site.cname or site.code}"
+        await self._ledger.write(done_by, actor, note, EventKind.IMPORTED, now, subject, upload.kind.value)
+
+    async def _read(self, upload: Upload, site: Site) -> None:
+        """The file was read to its end."""
+        if upload.looks:
+            await self._finish(upload, "looked")
+            return
+        await self._finish(upload, "done")
+        await self._annotate(upload, site)
 
     async def _annotate(self, upload: Upload, site: Site) -> None:
         if text := annotation_of(upload.report, _kind_of(upload.kind)):

@@ -129,6 +129,11 @@ class Ingest:
         """When statistics begin, as far as it is known to be stored (Unix milliseconds), by site."""
 
     @property
+    def knowledge(self) -> Knowledge:
+        """What hits are checked against besides their site's settings."""
+        return Knowledge(self._countries, self._spam)
+
+    @property
     def has_place_database(self) -> bool:
         """Whether the operator gave a database of places, which regions need."""
         return self._countries.has_database

@@ -320,6 +320,7 @@ def _moving_routes(
         ("/sites/{site}/imports", imports.page, None),
         ("/sites/{site}/imports.json", imports.page, None),
         ("/sites/{site}/imports/remove", imports.page, imports.remove),
+        ("/sites/{site}/imports/begin", imports.page, imports.begin),
         ("/sites/{site}/imports/stop", imports.page, imports.stop),
         ("/sites/{site}/imports/{upload}", imports.one, None),
     ]

@@ -14,6 +14,7 @@ from tallystick.warehouse import seconds
 
 LONGEST_NAME = 120
 LONGEST_OPTION = 2_000
+NO_LOOK = N_("Figures cannot be looked at first. They can be removed as a whole after the import.")
 OWN_FORMAT = "own"
 """The value of a log's format that is written in the form."""
 
@@ -35,7 +36,7 @@ NAMES: dict[UploadKind, str] = {
     UploadKind.GA4: "Google Analytics",
     UploadKind.LOG: N_("Access log"),
 }
-FIELDS = ("kind", "format", "own_format", "exclude", "date", "time", "datetime", "website", "anew", "replace")
+FIELDS = ("kind", "format", "own_format", "exclude", "date", "time", "datetime", "website", "anew", "replace", "look")
 
 
 def read_options(form: Form) -> tuple[UploadKind | None, UploadOptions, Problems]:
@@ -50,6 +51,8 @@ def read_options(form: Form) -> tuple[UploadKind | None, UploadOptions, Problems
     if kind is UploadKind.LOG:
         return kind, *_log_options(form, run)
     website = form.text("website") or None if kind is UploadKind.UMAMI else None
+    if kind is UploadKind.PLAUSIBLE and form.checked("look"):
+        return kind, UploadOptions(), {"": [NO_LOOK]}
     replace = form.checked("replace") and kind is UploadKind.PLAUSIBLE
     return kind, UploadOptions(website=website, run=run, replace=replace), {}
 

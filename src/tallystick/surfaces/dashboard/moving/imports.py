@@ -169,12 +169,20 @@ class ImportPages:
         if not received.file.size:
             received.problems = {"file": [N_("is empty")]}
             return None
-        sent = SentFile(received.name or received.kind.value, received.kind, received.options)
+        look = received.form.checked("look")
+        sent = SentFile(received.name or received.kind.value, received.kind, received.options, look)
         try:
             return await self._uploads.add(received.file, site, request.account.email, sent)
         except InputRefused as error:
             received.problems = {"": [str(error)]}
             return None
+
+    async def begin(self, request: PageRequest) -> Response:
+        """Import a file that was looked at."""
+        site = await site_of_admin(self._viewers, request)
+        upload = await self._upload(site, request.form.text("id"))
+        await self._uploads.begin(upload, site, request.account.email)
+        return see_other(f"{_address(site)}/{upload.id}")
 
     async def stop(self, request: PageRequest) -> Response:
         """Stop an import. What it has brought stays."""
@@ -273,6 +281,7 @@ def _plain(upload: Upload) -> dict[str, Any]:
         "kind": upload.kind.value,
         "bytes": upload.size,
         "state": upload.state,
+        "looks": upload.looks,
         "created_at": _time(upload.created),
         "finished_at": _time(upload.finished),
         "done": upload.done,
