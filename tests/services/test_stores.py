@@ -257,6 +257,7 @@ def without_marks(data: Path) -> None:
         " DROP TABLE dropped_hit; DROP INDEX site_by_domain; ALTER TABLE site DROP COLUMN domain;"
         " DROP TABLE goal; DROP TABLE funnel; DROP TABLE segment; DROP TABLE annotation; DROP TABLE seen_version;"
         " DROP TABLE shared_link; DROP TABLE pinned_site; DROP TABLE saved_view; DROP INDEX change_by_digits;"
+        " DROP TABLE own_milestone;"
         " DROP TABLE access_invite; DROP TABLE counter_hour; DROP TABLE counter_milestone; DROP TABLE counter_thinning;"
         " ALTER TABLE counter DROP COLUMN hour; ALTER TABLE counter DROP COLUMN base;"
         " ALTER TABLE counter DROP COLUMN flags;"

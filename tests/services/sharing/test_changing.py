@@ -8,7 +8,7 @@ import pytest
 from support.ledgers import Clock, opened
 from support.people import elsewhere
 from support.sharing import a_counter, a_sharing, carried, change, history_of, joined, now_as, results_of, someone
-from tallystick.errors import KeyReused, SharingReason
+from tallystick.errors import KeyReused, SharingReason, SharingRefused
 from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.counter import INT64_MAX, INT64_MIN
 from tallystick.model.shared_counter import Role, SharedCounter
@@ -19,6 +19,7 @@ from tallystick.services.sharing.changes import hold_changes, last_change
 from tallystick.services.sharing.changing import Changed, ChangeRequest, Done, ValueChange, Verb, carry_out
 from tallystick.services.sharing.counters import Edit, delete, edit
 from tallystick.services.sharing.history import passed_milestones
+from tallystick.services.sharing.own_milestones import own_milestones
 from tallystick.services.sharing.people import remove, set_role
 
 FORBIDDEN, NOT_FOUND = SharingReason.FORBIDDEN, SharingReason.NOT_FOUND
@@ -81,6 +82,54 @@ async def test_milestones_are_the_powers_of_ten_that_a_value_rises_to(database: 
         most = await passed_after(Verb.SET, value=INT64_MAX)
         assert (len(most), most[-1]) == (17, (10**18, 8))
         assert await ledger.read(passed_milestones, other) == []
+
+
+async def test_own_milestones_are_reached_by_the_first_change_that_was_not_undone(database: Database) -> None:
+    clock = Clock()
+    async with opened(database, clock) as ledger:
+        ada = await someone(ledger)
+        counter, other = await a_counter(ledger, ada, value=50), await a_counter(ledger, ada)
+        begun = clock.now
+
+        async def reached() -> dict[int, int | None]:
+            found = await ledger.read(own_milestones, counter)
+            return {each.value: None if each.at is None else each.at - begun for each in found}
+
+        async def reached_after(verb: Verb, **further: int) -> dict[int, int | None]:
+            clock.now += 1
+            await change(ledger, ada, counter, verb, **further)
+            return await reached()
+
+        async def chosen(*values: int) -> dict[int, int | None]:
+            stored = await ledger.write(edit, ada.id, counter.uid, Edit(milestones=values), clock.now)
+            assert stored.value == (await now_as(ledger, counter)).value
+            return await reached()
+
+        assert await reached_after(Verb.INCREMENT, amount=30) == {}
+        assert await chosen(75, 50, 300, 90, 90) == {50: 0, 75: 1, 90: None, 300: None}, "50 is where it began"
+        version = (await now_as(ledger, counter)).version
+        await chosen(300, 90, 75, 50)
+        assert (await now_as(ledger, counter)).version == version, "nothing has changed"
+        assert await reached_after(Verb.INCREMENT, amount=10) == {50: 0, 75: 1, 90: 2, 300: None}
+        assert await reached_after(Verb.UNDO) == {50: 0, 75: 1, 90: None, 300: None}
+        assert await reached_after(Verb.SET, value=301) == {50: 0, 75: 1, 90: 4, 300: 4}
+        first = (await history_of(ledger, ada, counter))[-1].number
+        assert await reached_after(Verb.SET, value=0) == {50: 0, 75: 1, 90: 4, 300: 4}, "the first time counts"
+        assert await reached_after(Verb.SET, value=100) == {50: 0, 75: 1, 90: 4, 300: 4}
+        clock.now += 1
+        await carried(ledger, ada, undo(counter, first))
+        assert await reached() == {50: 0, 75: 1, 90: 6, 300: None}, "a later change has reached 90, too"
+        clock.now += 1
+        await ledger.write(edit, ada.id, counter.uid, Edit(value=300), clock.now)
+        assert (await reached())[300] == 8
+        assert await chosen(60, 300) == {60: 1, 300: 8}
+        assert await ledger.read(own_milestones, other) == []
+        await ledger.write(delete, ada.id, counter.uid, clock.now)
+        assert await reached() == {}
+        date = await a_counter(ledger, ada, type="FromDate", date=0)
+        for refused, values in ((counter, range(21)), (other, range(21)), (other, [INT64_MAX + 1]), (date, [1])):
+            with pytest.raises(SharingRefused):
+                await ledger.write(edit, ada.id, refused.uid, Edit(milestones=tuple(values)), clock.now)
 
 
 MAY: dict[Role, set[Verb]] = {

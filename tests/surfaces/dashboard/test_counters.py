@@ -362,11 +362,34 @@ async def test_goal_and_milestones_are_shown(pages: Pages, ledger: Ledger, peopl
             {"value": 100, "reached_at": changes[108]},
             {"value": 1000, "reached_at": changes[1609]},
         ]
-        await ada.fill(f"{place}/settings", {"name": "On the way", "mode": "OnlyDown", "goal": "1700"})
+        details = {"name": "On the way", "mode": "OnlyDown", "goal": "1700", "milestones": "1500 -5\n20000"}
+        await ada.fill(f"{place}/settings", details)
+        told = (await ada.client.get(f"{place}.json")).json()
+        assert {each["value"]: each["reached_at"] for each in told["milestones"]} == {
+            **dict.fromkeys((10, 100), changes[108]),
+            **dict.fromkeys((1_000, 1_500), changes[1609]),
+            -5: changes[8],
+            20_000: None,
+        }
+        assert (await ada.client.get(f"{place}/settings.json")).json()["milestones"] == [-5, 1_500, 20_000]
+        page = (await ada.get(place)).text
+        shown = re.findall(r"<dt>([^<]*)</dt><dd[^>]*>([^<]*)", page)
+        assert [value for value, _ in shown] == ["-5", "10", "100", "1,000", "1,500", "10,000", "20,000"]
+        assert [text for _, text in shown[-2:]] == ["the next one", "not yet"]
+        assert 'value="-5 1500 20000"' in (await ada.get(f"{place}/settings")).text
+        for typed, problem in (
+            ("1,000", "without commas"),
+            (" ".join(map(str, range(21))), "may be 20 at most"),
+            ("9999999999999999999", "must fit into 64 bits"),
+        ):
+            refused = await ada.fill(f"{place}/settings", details | {"milestones": typed})
+            assert problem in refused.text
+            assert f'value="{typed}"' in refused.text
         page = (await ada.get(place)).text
         assert "The goal of 1,700 is reached." in page, "it always was"
         assert "<progress" not in page
         await ada.fill(f"{place}/settings", {"name": "On the way", "mode": "OnlyDown", "goal": ""})
+        assert "20,000" not in (await ada.get(place)).text, "none are chosen any more"
         assert "The goal" not in (await ada.get(place)).text
 
 

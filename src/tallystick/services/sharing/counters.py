@@ -4,6 +4,7 @@ A few statements each; their cost does not depend on how many counters there are
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -19,6 +20,7 @@ from tallystick.model.sharing import ValueRules, check_replacement, edited_numbe
 from tallystick.model.sharing_details import checked
 from tallystick.services.sharing.access import Shared, not_found, require, require_role, role_of, with_members
 from tallystick.services.sharing.changes import Recorded, hold_changes, record
+from tallystick.services.sharing.own_milestones import check_milestones, note_reached, own_milestones, set_milestones
 
 COUNTERS_AT_MOST = 1_000
 """Counters that one person shares."""
@@ -49,6 +51,7 @@ class Edit(Struct, frozen=True, kw_only=True):
 
     Attributes:
         date, day: given alone, either one is derived from the other.
+        milestones: values that are milestones beside the powers of ten.
         confirm: the value may go against the counter's mode.
     """
 
@@ -61,6 +64,7 @@ class Edit(Struct, frozen=True, kw_only=True):
     allow_exceed: bool | UnsetType = UNSET
     least: int | UnsetType | None = UNSET
     reset_value: int | UnsetType = UNSET
+    milestones: tuple[int, ...] | UnsetType = UNSET
     confirm: bool = False
 
 
@@ -161,11 +165,15 @@ def edit(  # noqa: PLR0913  # account, counter, edit, time and conditions
     require_role(role, "member", hide_foreign=hide_foreign)
     require_version(before, version)
     after = _edited(before, changes)
-    if after == before:
+    milestones = _other_milestones(session, before, changes)
+    if after == before and milestones is None:
         return before
     require_role(role, "admin")
     check_replacement(ValueRules.of(after), before.value, after.value, confirm=changes.confirm)
-    return _store_edit(session, account, before, after, now)
+    stored = _store_edit(session, account, before, after, now)
+    if milestones is not None:
+        set_milestones(session, stored, milestones)
+    return stored
 
 
 def delete(  # noqa: PLR0913  # account, counter, time and conditions
@@ -191,6 +199,7 @@ def remove_counter(session: Session, counter: SharedCounter, actor: int | None, 
     common.add_farewells(connection, counter=counter.id, number=number, uid=counter.uid, at=now)
     common.remove_members(connection, counter=counter.id)
     common.remove_invites(connection, counter=counter.id)
+    common.remove_own_milestones(connection, counter=counter.id)
     common.forget_removals(connection, counter=counter.id)
     common.delete_shared_counter(connection, id=counter.id)
     common.note_deleted_counter(connection, counter=counter.id, number=number, at=now)
@@ -238,9 +247,19 @@ def _new(new: NewCounter, now: int) -> SharedCounter:
 def _edited(before: SharedCounter, edit: Edit) -> SharedCounter:
     changes: dict[str, Any] = {name: value for name, value in asdict(edit).items() if value is not UNSET}
     del changes["confirm"]
+    changes.pop("milestones", None)
     if "date" in changes or "day" in changes:
         changes = {"date": None, "day": None} | changes
     return checked(replace(before, **changes))
+
+
+def _other_milestones(session: Session, before: SharedCounter, edit: Edit) -> Sequence[int] | None:
+    """The milestones that an edit gives a counter; None if it has these already."""
+    if edit.milestones is UNSET:
+        return None
+    check_milestones(before, edit.milestones)
+    stored = {each.value for each in own_milestones(session, before)}
+    return None if set(edit.milestones) == stored else edit.milestones
 
 
 def _store_edit(session: Session, account: int, before: SharedCounter, after: SharedCounter, now: int) -> SharedCounter:
@@ -253,7 +272,8 @@ def _store_edit(session: Session, account: int, before: SharedCounter, after: Sh
         del columns[fixed]
     session.common.change_shared_counter(session.connection, **columns)
     delta = after.value - before.value or None
-    record(session, Recorded(after.id, "details", account, now, delta, number.value, number.version))
+    change = record(session, Recorded(after.id, "details", account, now, delta, number.value, number.version))
+    note_reached(session, after.id, before.value, after.value, change)
     return replace(after, version=number.version)
 
 

@@ -2,7 +2,8 @@
 -- The counters of a batch and the accounts' roles in them, by [account, UUID] pairs; as one JSON text.
 SELECT coalesce(json_agg(json_build_array(
     wanted.account, shared.uid, shared.id, shared.type, shared.mode, shared.goal, shared.allow_exceed,
-    shared.least, shared.reset_value, member.role)), '[]')::text
+    shared.least, shared.reset_value, member.role,
+    EXISTS (SELECT 1 FROM own_milestone AS own WHERE own.counter = shared.id)::integer)), '[]')::text
 FROM (
     SELECT (value ->> 0)::bigint AS account, value ->> 1 AS uid FROM json_array_elements(:pairs::json)
 ) AS wanted

@@ -2,7 +2,8 @@
 -- The counters of a batch and the accounts' roles in them, by [account, UUID] pairs, as one row; see counter.sql.
 SELECT json_group_array(json_array(
     wanted.value ->> 0, shared.uid, shared.id, shared.type, shared.mode, shared.goal, shared.allow_exceed,
-    shared.least, shared.reset_value, member.role))
+    shared.least, shared.reset_value, member.role,
+    EXISTS (SELECT 1 FROM own_milestone AS own WHERE own.counter = shared.id)))
 FROM jsonb_each(:pairs) AS wanted
 CROSS JOIN shared_counter AS shared ON shared.uid = wanted.value ->> 1
 LEFT JOIN counter_member AS member ON member.account = wanted.value ->> 0 AND member.counter = shared.id;

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from tallystick.errors import InvalidFields
 from tallystick.model.shared_counter import SharedCounter
+from tallystick.model.sharing import in_range
 from tallystick.services.sharing.counters import Edit, NewCounter
+from tallystick.services.sharing.own_milestones import OWN_MILESTONES_AT_MOST
 from tallystick.surfaces.dashboard.support.forms import Form
 from tallystick.surfaces.dashboard.support.language import N_
 
@@ -23,6 +25,8 @@ MODES: Sequence[tuple[str, str]] = (
 NEW_FIELDS = ("name", "type", "mode", "date")
 NUMBERS = ("goal", "least", "reset_value")
 NOT_WHOLE = N_("must be a whole number")
+NOT_WHOLE_NUMBERS = N_("must be whole numbers such as 250, without commas and with spaces between them")
+TOO_LARGE, TOO_MANY = N_("must fit into 64 bits"), N_("may be 20 at most")
 NOT_A_DATE = N_("must be a date such as 2026-03-10")
 
 _is_whole = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII).fullmatch
@@ -56,13 +60,18 @@ def edit_of(form: Form, counter: SharedCounter) -> Edit:
         least=numbers["least"],
         reset_value=numbers["reset_value"] or 0,
         allow_exceed=form.checked("allow_exceed"),
+        milestones=_milestones(form.text("milestones")),
     )
 
 
-def typed_details(counter: SharedCounter, form: Form | None) -> Mapping[str, str]:
-    """What the form of a counter's details shows: the present details, or what was just typed."""
+def typed_details(counter: SharedCounter, milestones: Sequence[int], form: Form | None) -> Mapping[str, str]:
+    """What the form of a counter's details shows: the present details, or what was just typed.
+
+    Args:
+        milestones: the counter's own.
+    """
     if form is not None:
-        return {name: form.text(name) for name in ("name", "mode", "date", "allow_exceed", *NUMBERS)}
+        return {name: form.text(name) for name in ("name", "mode", "date", "allow_exceed", "milestones", *NUMBERS)}
     return {
         "name": counter.name,
         "mode": counter.mode or "",
@@ -71,6 +80,7 @@ def typed_details(counter: SharedCounter, form: Form | None) -> Mapping[str, str
         "goal": "" if counter.goal is None else str(counter.goal),
         "least": "" if counter.least is None else str(counter.least),
         "reset_value": str(counter.reset_value),
+        "milestones": " ".join(map(str, milestones)),
     }
 
 
@@ -87,6 +97,20 @@ def whole_number(field: str, text: str) -> int | None:
     if not _is_whole(plain):
         raise InvalidFields({field: [NOT_WHOLE]})
     return int(plain)
+
+
+def _milestones(text: str) -> tuple[int, ...]:
+    """Whole numbers with spaces between them. A comma could be one of thousands, so it separates nothing."""
+    try:
+        values = [whole_number("milestones", word) for word in text.split()]
+    except InvalidFields as error:
+        raise InvalidFields({"milestones": [NOT_WHOLE_NUMBERS]}) from error
+    found = tuple(value for value in values if value is not None and in_range(value))
+    if len(found) < len(values):
+        raise InvalidFields({"milestones": [TOO_LARGE]})
+    if len(set(found)) > OWN_MILESTONES_AT_MOST:
+        raise InvalidFields({"milestones": [TOO_MANY]})
+    return found
 
 
 def _day(text: str) -> dt.date:

@@ -21,6 +21,7 @@ from tallystick.services.sharing.access import counters_of, members_of, readable
 from tallystick.services.sharing.changing import ChangeRequest, Done, ValueChange, Verb
 from tallystick.services.sharing.counters import create
 from tallystick.services.sharing.history import HistoryEntry, Passed, history_in, passed_milestones, recent_deltas
+from tallystick.services.sharing.own_milestones import OwnMilestone, own_milestones
 from tallystick.services.sharing.service import Sharing
 from tallystick.services.zones import today_in, zone_named
 from tallystick.surfaces.dashboard.charts.small import Sparkline, sparkline
@@ -69,6 +70,7 @@ class ShownCounter(Struct, frozen=True, kw_only=True):
         beyond: days since the end, or until the start, of a counter of days.
         milestones: of a counter of days since a date.
         passed: powers of ten that a value has risen to.
+        own: milestones that its admins chose.
         log: the newest changes first.
         deltas: see ``changes_chart``.
     """
@@ -79,6 +81,7 @@ class ShownCounter(Struct, frozen=True, kw_only=True):
     beyond: int
     milestones: Sequence[Milestone]
     passed: Sequence[Passed]
+    own: Sequence[OwnMilestone]
     members: Sequence[Member]
     log: Sequence[HistoryEntry]
     deltas: Sequence[tuple[int, int]]
@@ -188,7 +191,7 @@ class CounterPages:
             "is_admin": may(role, "admin"),
             "goal_is_met": meets_goal(counter, counter.value),
             "goal_met_since": goal_met_since(counter, shown.deltas),
-            "next_milestone": next_milestone(counter.value, shown.passed),
+            "listed_milestones": milestones_with_next(shown),
             "chart": chart,
             "chart_is_cut": len(shown.deltas) >= CHANGES_AT_MOST,
             "step": number_in(request.http.query_params.get("step", ""), _DIGITS_OF_STEP) or 1,
@@ -258,6 +261,21 @@ def value_of(counter: SharedCounter, today: dt.date) -> int:
     return counter.value if counter.type == "UpDown" else days_of(counter, today)
 
 
+def listed_milestones(shown: ShownCounter) -> list[OwnMilestone]:
+    """The milestones of a value, the lowest first: powers of ten that were reached, and all that its admins chose."""
+    times = {each.value: each.at for each in shown.own} | {each.value: each.at for each in shown.passed}
+    return [OwnMilestone(value, at) for value, at in sorted(times.items())]
+
+
+def milestones_with_next(shown: ShownCounter) -> list[OwnMilestone]:
+    """The same with the next power of ten; nothing where there are no others."""
+    listed = listed_milestones(shown)
+    following = next_milestone(shown.value, shown.passed)
+    if not listed or following is None or any(each.value == following for each in listed):
+        return listed
+    return sorted([*listed, OwnMilestone(following, None)], key=lambda each: each.value)
+
+
 def next_milestone(value: int, passed: Sequence[Passed]) -> int | None:
     """The next power of ten, beyond the value and all that it has risen to; None beyond 64 bits."""
     beyond = max(value, passed[-1].value if passed else 1)
@@ -287,6 +305,7 @@ def _shown(session: Session, account: int, uid: str, today: dt.date) -> ShownCou
         beyond=days_beyond(counter, today) if dated else 0,
         milestones=milestones(counter, today) if counter.type == "FromDate" else (),
         passed=() if dated else passed_milestones(session, counter),
+        own=() if dated else own_milestones(session, counter),
         members=members_of(session, [counter.id])[counter.id],
         log=history_in(session, counter, 0, CHANGES_SHOWN, newest_first=True),
         deltas=() if dated else recent_deltas(session, counter, CHANGES_AT_MOST),
@@ -345,7 +364,8 @@ def _further(shown: ShownCounter) -> dict[str, Any]:
     return {
         "goal_reached": meets_goal(shown.counter, shown.value),
         "goal_reached_at": moment_text(since),
-        "milestones": days or [{"value": each.value, "reached_at": moment_text(each.at)} for each in shown.passed],
+        "milestones": days
+        or [{"value": each.value, "reached_at": moment_text(each.at)} for each in listed_milestones(shown)],
         "members": [{"id": each.uid, "name": each.name, "role": each.role} for each in shown.members],
         "changes": [_change(entry) for entry in shown.log],
     }

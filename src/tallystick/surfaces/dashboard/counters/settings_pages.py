@@ -9,6 +9,7 @@ from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.sharing.access import require
 from tallystick.services.sharing.changing import ValueChange, Verb
 from tallystick.services.sharing.counters import delete, edit
+from tallystick.services.sharing.own_milestones import own_milestones
 from tallystick.surfaces.dashboard.counters.form import MODES, edit_of, typed_details, whole_number
 from tallystick.surfaces.dashboard.counters.pages import carried_out, found_or_404
 from tallystick.surfaces.dashboard.counters.refusals import problems_of_refusal
@@ -45,6 +46,7 @@ class CounterSettingsPages:
                 "allow_exceed": counter.allow_exceed,
                 "least": counter.least,
                 "reset_value": counter.reset_value,
+                "milestones": [each.value for each in await self._ledger.read(own_milestones, counter)],
                 "date": None if counter.day is None else counter.day.isoformat(),
             }
         )
@@ -118,11 +120,12 @@ class CounterSettingsPages:
     async def _show(
         self, request: PageRequest, counter: SharedCounter, problems: Problems = NO_PROBLEMS, *, typed: bool = False
     ) -> Response:
+        own = [each.value for each in await self._ledger.read(own_milestones, counter)]
         values = {
             "counter": counter,
             "counts": counter.type == "UpDown",
             "modes": MODES,
-            "typed": typed_details(counter, request.form if typed else None),
+            "typed": typed_details(counter, own, request.form if typed else None),
             "problems": problems,
             "delete_problems": problems if problems is NOT_CONFIRMED else NO_PROBLEMS,
         }
