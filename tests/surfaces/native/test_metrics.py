@@ -54,7 +54,7 @@ FAMILIES = {
     "tallystick_task_overdue": "gauge",
     "tallystick_info": "gauge",
 }
-LABELS = {"kind", "surface", "status", "reason", "le", "version", "database", "task"}
+LABELS = {"kind", "surface", "status", "reason", "result", "le", "version", "database", "task"}
 
 
 def samples(server: RunningServer) -> dict[tuple[str, Labels], float]:
