@@ -185,7 +185,8 @@ def test_public_counters_move_as_the_guides_say(tmp_path: Path) -> None:
     data.mkdir()
     copy_migrated_ledger(data)
     (tmp_path / "counters.csv").write_text(commands("moving-from-countapi.md", "csv")[0], "utf-8")
-    shell("\n".join(commands("moving-from-countapi.md")), data)
+    imported, _ = commands("moving-from-countapi.md")
+    shell(imported, data)
     assert "visits\t41936" in shell("tallystick counter list --namespace example.com", data)
 
     (tmp_path / "pages.txt").write_text("https://blog.example.com/\nhttps://blog.example.com/posts/hello/\n", "utf-8")
@@ -214,10 +215,25 @@ def test_numbers_of_other_services_move_as_the_guides_say(tmp_path: Path) -> Non
     with analytics_server(data, host=HOST, email=OWNER) as server, recording_site() as abacus:
         abacus.pages["/get/example.com/visits"] = '{"value":41936}'
         abacus.pages["/get/example.com/likes"] = '{"value":7}'
-        (moved,) = commands("moving-from-abacus.md")
+        moved, with_secret = commands("moving-from-abacus.md")
         shell(moved.replace("https://abacus.jasoncameron.dev", f"http://127.0.0.1:{abacus.port}"), data)
         assert ask(server.url, "/get/example.com/visits").json() == {"value": 41936}
         assert ask(server.url, "/hit/example.com/likes").json() == {"value": 8}
+
+        printed = shell(with_secret, data, server.url)
+        assert '{"value":6}' in printed
+        assert '"value":100' in printed
+        assert ask(server.url, "/get/example.com/downloads").json() == {"value": 0}
+
+        _, as_owner = commands("moving-from-countapi.md")
+        (tmp_path / "counters.csv").write_text(commands("moving-from-countapi.md", "csv")[0], "utf-8")
+        (answer,) = re.findall(r"`(\{\"lines\".*?\})`", GUIDES["moving-from-countapi.md"])
+        ask(server.url, "/hit/example.com/visits")
+        (ada,) = people_of_counters(data, "Ada")
+        assert shell(as_owner, data, server.url, TOKEN=ada) == answer.replace('"created":2', '"created":1').replace(
+            '"kept":0', '"kept":1'
+        )
+        assert "example.com,magic-button,1204,0,1,0," in (tmp_path / "mine.csv").read_text("utf-8")
 
         switched, asked = commands("moving-from-visitor-counter.md")
         shell(switched, data)

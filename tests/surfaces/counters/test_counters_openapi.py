@@ -32,6 +32,12 @@ NOT_JUDGED = [
 NAMED = {"namespace": "known", "key": "counter", "file": "counter.csv"}
 
 
+@schemathesis.serializer("text/csv", "application/x-ndjson")
+def file_as_it_is(_context: schemathesis.SerializationContext, value: object) -> bytes:
+    """The text of a file."""
+    return str(value).encode("utf-8", "surrogatepass")
+
+
 @WHOLE.hook
 def filter_query(_context: schemathesis.HookContext, query: dict[str, Any] | None) -> bool:
     """Of a repeated parameter the first counts, which OpenAPI cannot say: such requests may be right or wrong."""

@@ -77,6 +77,7 @@ CREATION_OFF = "creation-off"
 CREATION_OFF_MESSAGE = "this server makes no new counters on request (--public-counters existing)"
 CREATION_LIMITED = "creation-limited"
 SITE_NOT_SHOWN = "site-not-shown"
+BAD_LINE = "bad-line"
 WEAK_KEY = "weak-idempotency-key"
 IN_FLIGHT = "request-in-flight"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from tallystick.surfaces.counters import batches, owning, reading
+from tallystick.surfaces.counters import batches, owning, reading, transfer
 from tallystick.surfaces.counters.asking import OWNED_RATE
 from tallystick.surfaces.counters.badges import handlers as badges
 from tallystick.surfaces.counters.history import handlers as history
@@ -25,6 +25,8 @@ ROUTES = (
     PublicRoute("POST", "/api/counters", owning.create),
     PublicRoute("POST", "/api/counters/read", batches.read, largest_body=batches.LARGEST_BATCH),
     PublicRoute("POST", "/api/counters/add", batches.add, largest_body=batches.LARGEST_BATCH),
+    PublicRoute("GET", "/api/counters/export", transfer.exported),
+    PublicRoute("POST", "/api/counters/import", transfer.imported, largest_body=transfer.LARGEST),
     PublicRoute("GET", "/api/counters/{namespace}", reading.reservation),
     PublicRoute("PUT", "/api/counters/{namespace}", owning.reserve),
     PublicRoute("DELETE", "/api/counters/{namespace}", owning.release),

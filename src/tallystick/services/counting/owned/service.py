@@ -1,7 +1,7 @@
 """Public counters with owners, asked for on the event loop."""
 
-from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec
 
 import msgspec
 from msgspec.structs import replace
@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from tallystick.ledger import Ledger, Session
 from tallystick.model.key import Key
 from tallystick.services.accounts.audit import done_by
+from tallystick.services.counting.counter_files import Line
 from tallystick.services.counting.owned.changing import OwnedResult
+from tallystick.services.counting.owned.files import StoredLines, store_lines
 from tallystick.services.counting.owned.proving import Asker
 from tallystick.services.counting.owned.rows import OwnedCounter, counters_of, read_counter
 from tallystick.services.idempotency import (
@@ -65,6 +67,12 @@ class OwnedCounters:
     async def act(self, asker: Asker, function: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401
         """Carry out ``function(session, asker, *arguments)`` durably."""
         await self._ledger.write(_done, asker, function, *arguments)
+
+    async def store(
+        self, asker: Asker, lines: Sequence[Line], existing: Literal["keep", "replace"], now: int
+    ) -> StoredLines:
+        """Store counters of a file durably; new ones belong to the sender's account."""
+        return await self._ledger.write(_done, asker, store_lines, lines, existing, now)
 
     async def ask(self, function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
         """Read ``function(session, *arguments)``."""
