@@ -50,8 +50,9 @@ class CommandLine:
             for name, value in variables.items():
                 patch.setenv(name, value)
             patch.setattr("sys.argv", ["tallystick", *map(str, arguments)])
-            # serve would send the log lines of all later tests to this test's standard error.
-            patch.setattr("tallystick.cli.serve.configure_logs", lambda _log_format: None)
+            # These would send the log lines of all later tests to this test's standard error.
+            for command in ("serve", "demo"):
+                patch.setattr(f"tallystick.cli.{command}.configure_logs", lambda _log_format: None)
             patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
             code = _exit_code()
         return Ran(code, *self._capture.readouterr())
