@@ -159,6 +159,7 @@ async def test_any_label_is_a_text_and_nothing_else(site: InProcess) -> None:
             tags = {each.tag.removeprefix(SVG) for each in root.iter()}
             assert tags <= {"svg", "title", "style", "g", "rect", "text", "clipPath", "path"}, label
             assert int(root.get("width", "")) < 2_500, label
+            assert not set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069") & set(svg.body.decode()), label
             assert svg.status == {101: 400, 8_000: 400, 10_000: 414}.get(label.count("x"), 200), label
             png = await site.ask(f"/badge/a.example/visits.png?style={style}&label={label}")
             assert (png.headers["content-type"], png.body[:4]) == ("image/png", b"\x89PNG"), label

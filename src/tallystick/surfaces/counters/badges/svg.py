@@ -24,6 +24,8 @@ from tallystick.surfaces.counters.badges.scene import (
 
 FONT = "Verdana, 'DejaVu Sans', Geneva, sans-serif"
 _breaks = re.compile(r"[\t\n\r]")
+_turning = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn what follows them around, which is the number behind a label."""
 _not_in_xml = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -145,4 +147,4 @@ def _number(value: float) -> str:
 
 
 def _legal(text: str) -> str:
-    return _not_in_xml.sub("\N{REPLACEMENT CHARACTER}", _breaks.sub(" ", text))
+    return _not_in_xml.sub("\N{REPLACEMENT CHARACTER}", _breaks.sub(" ", _turning.sub("", text)))
