@@ -106,6 +106,8 @@ def test_the_page_shows_what_is_typed_and_gives_it_to_copy(browser: Browser, ser
         page.get_by_label("Colour behind the number").fill("mauveish")
         expect(preview).to_have_attribute("src", re.compile("mauveish"))
         assert "mauveish" not in markdown.inner_text(), "what is refused is not to be pasted"
+        page.set_viewport_size({"width": 360, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == 360, "a long reason is not wider than the page"
     with urlopen(f"{server.url}/get/a.example/visits") as answer:
         assert b'"value":12345' in answer.read(), "nothing of this counts"
 

@@ -86,7 +86,7 @@ PAGES = {
     "first-minutes": "/sites/empty.example",
     "public-counters": "/counters/public?find=demo",
     "public-counter": "/counters/public/demo.example/visits",
-    "badge": "/badge/demo.example/visits?label=Visits+of+today&color=green",
+    "badge": f"/badge/demo.example/visits?label={LONG}&sparkline=1&color=green",
 }
 REFUSED = "the server responded with a status of 4"
 """What the browser says of an address or a form that is refused is no complaint of ours."""
