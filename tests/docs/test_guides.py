@@ -235,7 +235,9 @@ def test_numbers_of_other_services_move_as_the_guides_say(tmp_path: Path) -> Non
         )
         assert "example.com,magic-button,1204,0,1,0," in (tmp_path / "mine.csv").read_text("utf-8")
 
-        switched, asked = commands("moving-from-visitor-counter.md")
+        switched, asked, visits = commands("moving-from-visitor-counter.md")
+        printed = shell(visits, data, server.url)
+        assert printed.endswith("".join(re.findall(r"# (\{.*\})", visits)))
         shell(switched, data)
         server.pixel(p="/")
         (claim,) = re.findall(r"# (\{.*\})", asked)
@@ -257,11 +259,12 @@ def test_badges_of_other_services_move_as_the_guides_say(tmp_path: Path) -> None
 
 def test_devices_count_as_the_guide_says(tmp_path: Path) -> None:
     guide, data = "count-from-devices.md", tmp_path / "data"
-    home, automation, workflow = (yaml.safe_load(text) for text in commands(guide, "yaml"))
+    texts = [text.replace("!secret ", "") for text in commands(guide, "yaml")]
+    home, automation, workflow, reset = map(yaml.safe_load, texts)
     with running_server(data, "--rate-limit", "off") as server:
         printed = shell("\n".join(commands(guide)), data, server.url)
-        claims = re.findall(r"^curl .*# (\{.*\})$", GUIDES[guide], re.MULTILINE)
-        assert len(claims) == 3
+        claims = re.findall(r"^curl .*# (\{.*\})", GUIDES[guide], re.MULTILINE)
+        assert len(claims) == 5
         assert all(claim in printed for claim in claims)
 
         def asked(url: str, **variables: int) -> str:
@@ -283,6 +286,16 @@ def test_devices_count_as_the_guide_says(tmp_path: Path) -> None:
         called = [step["action"] for step in home["script"]["coffee"]["sequence"]]
         assert called[0].removeprefix("rest_command.") in home["rest_command"]
         assert automation["automation"][0]["actions"][0]["action"].removeprefix("script.") in home["script"]
+
+        # Only the owner resets the other one.
+        (secret,) = re.findall(r"counter_[\w-]{20,}", printed)
+        asked("/hit/house.example/parcels")
+        again = reset["rest_command"]["reset_parcels"]
+        path = again["url"].removeprefix("https://counts.example.com")
+        assert (again["method"], again["headers"]) == ("post", {"Authorization": "parcels"})
+        assert ask(server.url, path, method="POST").status == 401
+        answer = ask(server.url, path, method="POST", headers={"authorization": f"Bearer {secret}"})
+        assert answer.json()["value"] == 0
 
         # The addresses for devices are those.
         addresses = re.findall(r"`(https://counts\.example\.com/[a-z]+/house[^`]*)`", GUIDES[guide])
