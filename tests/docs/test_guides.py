@@ -294,8 +294,8 @@ def test_devices_count_as_the_guide_says(tmp_path: Path) -> None:
         path = again["url"].removeprefix("https://counts.example.com")
         assert (again["method"], again["headers"]) == ("post", {"Authorization": "parcels"})
         assert ask(server.url, path, method="POST").status == 401
-        answer = ask(server.url, path, method="POST", headers={"authorization": f"Bearer {secret}"})
-        assert answer.json()["value"] == 0
+        emptied = ask(server.url, path, method="POST", headers={"authorization": f"Bearer {secret}"})
+        assert emptied.json()["value"] == 0
 
         # The addresses for devices are those.
         addresses = re.findall(r"`(https://counts\.example\.com/[a-z]+/house[^`]*)`", GUIDES[guide])
