@@ -102,6 +102,7 @@ class Application:
             *sweeps(services),
             *self._jobs.tasks(),
             *services.superuser_logins.tasks(),
+            *services.logouts.tasks(),
             *services.counter_uploads.tasks(),
             *services.exports.tasks(),
             *services.uploads.tasks(),

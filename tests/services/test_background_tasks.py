@@ -236,7 +236,7 @@ NAMES = {
         "superuser-logins",
     ),
     *("clock", "jobs", "hit-marks", "old-hits", "exports", "old-exports", "uploads", "old-uploads", "disk-history"),
-    *("live-changes", "live-tokens", "live-days", "live-counters", "superuser-logins", "counter-files"),
+    *("live-changes", "live-tokens", "live-days", "live-counters", "superuser-logins", "logouts", "counter-files"),
 }
 
 

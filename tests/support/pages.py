@@ -65,7 +65,7 @@ class Pages:
     ) -> None:
         services, kit = services_over(ledger), a_kit(rate_limit=tuple(rates), **settings)
         self.ledger, self.setup, self.tokens, self.seals = ledger, services.setup, services.tokens, services.seals
-        self.kit = kit
+        self.kit, self.logouts = kit, services.logouts
         self.app: Any = dashboard(services, kit if own is None else replace(kit, own=own), LiveStreams())
 
     @asynccontextmanager

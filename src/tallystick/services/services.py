@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from tallystick.ledger import Ledger
 from tallystick.model.counter import LIFETIME_MS
+from tallystick.services.accounts.logouts import Logouts
 from tallystick.services.accounts.seals import Seals
 from tallystick.services.accounts.setup import Setup
 from tallystick.services.accounts.sites import Sites
@@ -58,6 +59,7 @@ class Services(Struct, frozen=True, kw_only=True):
     setup: Setup
     seals: Seals
     superuser_logins: SuperuserLogins
+    logouts: Logouts
     sites: Sites
     tokens: Tokens
     tickets: Tickets
@@ -136,6 +138,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         setup=Setup(ledger),
         seals=seals or Seals.new(),
         superuser_logins=SuperuserLogins(ledger),
+        logouts=Logouts(ledger),
         sites=sites,
         tokens=Tokens(ledger),
         tickets=Tickets(),

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from builders import NOW
-from support.pages import Pages, Visitor
+from support.pages import Pages, Visitor, token_in
 from tallystick.errors import StoreAway
 from tallystick.services import readiness
-from tallystick.services.accounts import superuser_logins
+from tallystick.services.accounts import logouts, superuser_logins
 from tallystick.services.accounts.audit import EventKind, acting, note
+from tallystick.services.accounts.logins import find_login_session, secret_digest
 from tallystick.services.operating import state as module
 from tallystick.services.operating.backups import BackupNote
 from tallystick.services.operating.disk_history import Growth
@@ -174,6 +175,7 @@ def ledger_down(pages: Pages, as_if: Callable[..., Awaitable[None]] = away) -> I
         for name in ("read", "write", "flush", "lanes_free"):
             patch.setattr(pages.ledger, name, as_if)
         patch.setattr(page_request, "READ_WITHIN_S", 0.05)
+        patch.setattr(logouts, "STORED_WITHIN_S", 0.05)
         patch.setattr(readiness, "COMMITTED_WITHIN_S", 0.05)
         yield
 
@@ -209,6 +211,37 @@ async def test_a_login_that_has_ended_is_forgotten(pages: Pages) -> None:
         assert await statuses(ada, "/admin") == [303]
         with ledger_down(pages):
             assert await statuses(ada, "/admin") == [503]
+
+
+@pytest.mark.parametrize("as_if", [away, hanging])
+async def test_who_logs_out_while_the_ledger_is_down_is_out(
+    pages: Pages, as_if: Callable[..., Awaitable[None]]
+) -> None:
+    async with pages.ada() as ada:
+        cookies, form = dict(ada.client.cookies), {"token": token_in((await ada.get("/admin")).text)}
+        digest = secret_digest(cookies["tallystick-login"])
+        with ledger_down(pages, as_if):
+            answer = await ada.send("/logout", form)
+            assert (answer.status_code, answer.headers["location"]) == (303, "/login?done=logout-pending")
+            assert "tallystick-login" not in ada.client.cookies
+            assert "the server no longer accepts your login" in (await ada.get(answer.headers["location"])).text
+            ada.client.cookies.update(cookies)
+            assert await statuses(ada, "/admin") == [303]
+        # Not even before it is stored.
+        assert await pages.ledger.read(find_login_session, digest, pages.ledger.clock())
+        assert await statuses(ada, "/admin") == [303]
+        await pages.logouts.store_pending()
+        assert await pages.ledger.read(find_login_session, digest, pages.ledger.clock()) is None
+        assert not pages.logouts.is_pending(digest)
+        assert await statuses(ada, "/admin") == [303]
+
+
+async def test_logging_out_needs_the_token_of_the_form_during_an_outage_too(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        await ada.get("/admin")
+        with ledger_down(pages):
+            assert (await ada.send("/logout", {"token": "00" * 64})).status_code == 403
+            assert await statuses(ada, "/admin") == [200]
 
 
 async def statuses(visitor: Visitor, *paths: str) -> list[int]:

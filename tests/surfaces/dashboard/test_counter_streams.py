@@ -12,6 +12,7 @@ from support.sharing import a_counter
 from tallystick.ledger import Ledger
 from tallystick.model.change import Change, state_event
 from tallystick.model.shared_counter import SharedCounter
+from tallystick.services.accounts.logouts import Logouts
 from tallystick.services.accounts.superuser_logins import SuperuserLogins
 from tallystick.services.feed.following import Following
 from tallystick.surfaces.dashboard.counters import streams
@@ -51,7 +52,7 @@ async def test_it_ends_with_the_login_while_changes_follow_one_another(
 ) -> None:
     monkeypatch.setattr(streams, "CHECKED_EVERY_S", 0.05)
     pages, body, left = Pages(ledger), bytearray(), asyncio.Event()
-    guard = PageGuard(ledger, pages.setup, SuperuserLogins(ledger), Languages.load())
+    guard = PageGuard(ledger, pages.setup, SuperuserLogins(ledger), Logouts(ledger), Languages.load())
     async with pages.ada() as ada:
         cookies = "; ".join(f"{name}={value}" for name, value in ada.client.cookies.items())
         scope = {"type": "http", "method": "GET", "path": "/counters/live", "query_string": b""}

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 
 from tallystick.errors import QuestionTooLong, StoreUnavailable
+from tallystick.services.accounts.logouts import Logouts
 from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.analytics.titles import Titles
 from tallystick.services.counting.counting import Counting
@@ -134,12 +135,12 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
         addresses=kit.addresses,
         join=kit.join,
     )
-    guard = PageGuard(services.ledger, services.setup, services.superuser_logins, languages)
+    guard = PageGuard(services.ledger, services.setup, services.superuser_logins, services.logouts, languages)
     choice = LanguageChoice(services.ledger, languages)
     errors = ErrorPages(page_services.renderer, guard)
     app = Starlette(
         routes=[
-            *_public_routes(guard, page_services, kit.description, kit.public_counters),
+            *_public_routes(guard, page_services, services.logouts, kit.description, kit.public_counters),
             *_public_counter_routes(guard, page_services, services.counting, kit),
             *_account_routes(guard, page_services, languages, services.following),
             *_admin_routes(guard, page_services, services, kit),
@@ -169,11 +170,15 @@ def _is_public(path: str) -> bool:
 
 
 def _public_routes(
-    guard: PageGuard, services: PageServices, description: ApiDescription, public_counters: PublicCounters
+    guard: PageGuard,
+    services: PageServices,
+    logouts: Logouts,
+    description: ApiDescription,
+    public_counters: PublicCounters,
 ) -> list[BaseRoute]:
     welcome = WelcomePages(services, public_counters)
     reference = ReferencePages(services.renderer, description)
-    login = LoginPages(services)
+    login = LoginPages(services, logouts)
     setup, invites = SetupPages(services, login), InvitePages(services, login)
     rows: list[Row] = [
         ("/", welcome.page, None),
@@ -186,14 +191,19 @@ def _public_routes(
         ("/setup", setup.page, setup.set_up),
         ("/login", login.page, login.log_in),
         ("/login/code", login.page, login.take_code),
-        ("/logout", login.page, login.log_out),
+        ("/logout", login.page, None),
         ("/join", invites.free_page, invites.join_freely),
         ("/join.json", invites.free_json, None),
         ("/invites/{code}.json", invites.as_json, None),
         ("/invites/{code}", invites.page, invites.accept),
         ("/invites/{code}/join", invites.page, invites.join),
     ]
-    return [Route("/favicon.ico", welcome.icon), Route("/static/{name}", static_file), *_routes(rows, guard.public)]
+    return [
+        Route("/favicon.ico", welcome.icon),
+        Route("/static/{name}", static_file),
+        Route("/logout", guard.logging_out(login.log_out), methods=["POST"]),
+        *_routes(rows, guard.public),
+    ]
 
 
 def _public_counter_routes(guard: PageGuard, services: PageServices, counting: Counting, kit: Kit) -> list[BaseRoute]:

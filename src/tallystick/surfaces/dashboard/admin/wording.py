@@ -152,6 +152,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "unknown-hosts": N_("notes hosts that no site has"),
         "versions": N_("notes upgrades in the charts"),
         "dropped-hits": N_("stores why hits were left out"),
+        "logouts": N_("deletes the logins of people who logged out during an outage"),
         "superuser-logins": N_("compares who may see this page during an outage with the logins that are left"),
         "clock": N_("compares the clock with the newest commit"),
         "jobs": N_("deletes and merges what people have deleted and merged"),

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from tallystick.model.account import Account
 from tallystick.services.accounts.audit import EventKind, done_by, note_refusal
-from tallystick.services.accounts.logins import end_login, new_secret, note_refused_login, replace_login, secret_digest
+from tallystick.services.accounts.logins import new_secret, note_refused_login, replace_login, secret_digest
+from tallystick.services.accounts.logouts import Logouts
 from tallystick.services.accounts.two_factor import accept_code, is_recovery_code, password_proof, proven
 from tallystick.surfaces.dashboard.entry.login_delays import LONGEST_WAIT_S, LoginDelays
 from tallystick.surfaces.dashboard.support import cookies
@@ -36,8 +37,8 @@ class LoginPages:
     person has logged in before: an attacker cannot lock that person out.
     """
 
-    def __init__(self, services: PageServices) -> None:
-        self._services, self._ledger = services, services.ledger
+    def __init__(self, services: PageServices, logouts: Logouts) -> None:
+        self._services, self._ledger, self._logouts = services, services.ledger, logouts
         self._codes = Windows(CODES, CODES_WITHIN_S)
         self._delays = LoginDelays()
 
@@ -79,10 +80,10 @@ class LoginPages:
         return await self.start_session(request, account, next_page)
 
     async def log_out(self, request: PageRequest) -> Response:
-        """End the login session."""
-        if request.principal:
-            await self._ledger.write(end_login, request.account.id, request.login.digest)
-        response = see_other("/login?done=logout")
+        """End the login session. Its cookie is deleted at once, whatever the ledger can do."""
+        secret = cookies.login_secret(request.http)
+        ended = not secret or await self._logouts.end(secret_digest(secret), request.now)
+        response = see_other(f"/login?done={'logout' if ended else 'logout-pending'}")
         cookies.forget(response, cookies.LOGIN)
         return response
 

@@ -25,6 +25,7 @@ from tallystick.services.accounts.logins import (
     note_seen,
     secret_digest,
 )
+from tallystick.services.accounts.logouts import Logouts
 from tallystick.services.accounts.setup import Setup
 from tallystick.services.accounts.superuser_logins import SuperuserLogins
 from tallystick.surfaces.dashboard.support import cookies
@@ -91,8 +92,11 @@ class PageGuard:
     the ledger.
     """
 
-    def __init__(self, ledger: Ledger, setup: Setup, superusers: SuperuserLogins, languages: Languages) -> None:
+    def __init__(
+        self, ledger: Ledger, setup: Setup, superusers: SuperuserLogins, logouts: Logouts, languages: Languages
+    ) -> None:
         self._ledger, self._setup, self._superusers, self._languages = ledger, setup, superusers, languages
+        self._logouts = logouts
         self._valid: OrderedDict[bytes, None] = OrderedDict()  # digests of cookies, the most recently used last
         self._first_lookup = asyncio.Lock()
 
@@ -149,6 +153,15 @@ class PageGuard:
 
         return endpoint
 
+    def logging_out(self, handler: Handler) -> Endpoint:
+        """An endpoint for the form that ends a login session, whether or not the ledger can be read."""
+
+        async def endpoint(http: Request) -> Response:
+            _refuse_long_query(http)
+            return await handler(await self._with_form(await self._guest(http, cookies.login_secret(http))))
+
+        return endpoint
+
     def without_cookies(self, handler: Handler) -> Endpoint:
         """An endpoint that is asked by pages of other websites, and answers everybody like a guest without cookies."""
 
@@ -181,13 +194,16 @@ class PageGuard:
         try:
             return await self._page_request(http)
         except StoreUnavailable:
-            return PageRequest(
-                http=http,
-                now=self._ledger.clock(),
-                principal=None,
-                secret=_guest_secret(http),
-                language=await self._language(http, None),
-            )
+            return await self._guest(http)
+
+    async def _guest(self, http: Request, secret: str = "") -> PageRequest:
+        return PageRequest(
+            http=http,
+            now=self._ledger.clock(),
+            principal=None,
+            secret=secret or _guest_secret(http),
+            language=await self._language(http, None),
+        )
 
     async def _page_request(self, http: Request) -> PageRequest:
         now = self._ledger.clock()
@@ -209,7 +225,8 @@ class PageGuard:
             StoreUnavailable: there is none.
         """
         now, secret = self._ledger.clock(), cookies.login_secret(http)
-        principal = self._superusers.valid(secret_digest(secret), now) if secret else None
+        digest = secret_digest(secret)
+        principal = None if self._logouts.is_pending(digest) else self._superusers.valid(digest, now)
         if principal is None:
             raise error if isinstance(error, StoreUnavailable) else StoreAway from error
         language = await self._language(http, principal)
@@ -217,6 +234,8 @@ class PageGuard:
 
     async def _login_session(self, secret: str, now: int) -> LoginSession | None:
         digest, change = secret_digest(secret), self._superusers.change
+        if self._logouts.is_pending(digest):
+            return None
         if digest in self._valid:
             principal = await self._ledger.read(find_login_session, digest, now)
         else:
