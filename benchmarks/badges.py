@@ -1,81 +1,116 @@
-"""Cost of badges beside that of reading and counting the same counter. See README.md."""
+"""Processor time of badges beside that of reading and counting the same counter, without sockets. See README.md."""
 
-from collections.abc import Sequence
-from statistics import median
-from typing import Annotated, NamedTuple
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import count, repeat
+from pathlib import Path
+from typing import NamedTuple
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
-from load import Load, burst, require_wrk
+import counters
+import servers
+import uvloop
+from cyclopts import App
 from report import machine
 from rich.console import Console
 from rich.table import Table
-from servers import Process, tallystick, working_folder
+from unplugged import Client, Responses
 
+from tallystick.app import Application
+from tallystick.cli.serve import calm_garbage_collector
+from tallystick.server.connection import Connection
+from tallystick.server.limits import ConnectionLimits
+from tallystick.settings import Settings
+from tallystick.web.rate_limit import Rate
+
+CONNECTIONS, PARTS = 64, 4
+"""The least of so many parts counts: other programs can only make a part dearer."""
 READ = "get"
 """The yardstick."""
-COUNTER = "bench.example/visits"
-LOOKS = 1_000_000
-"""So many labels that hardly one is asked for twice while it is kept."""
-TARGETS = {
-    READ: Load(f"/get/{COUNTER}"),
-    "badge, kept": Load(f"/badge/{COUNTER}.svg"),
-    "badge of 7 days": Load(f"/badge/{COUNTER}.svg?since=7d&sparkline"),
-    "badge as JSON, kept": Load(f"/badge/{COUNTER}.json"),
-    "badge, drawn anew": Load(f"/badge/{COUNTER}.svg?label=", keys=LOOKS),
-    "badge as PNG, drawn anew": Load(f"/badge/{COUNTER}.png?label=", keys=LOOKS),
-    "hit": Load(f"/hit/{COUNTER}"),
-    "badge that counts": Load(f"/badge/{COUNTER}.svg?count"),
-}
-
-AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="badges.py", help=__doc__)
 
 
-class Spent(NamedTuple):
-    """Requests a second, and microseconds of processor time a request."""
+class Asked(NamedTuple):
+    """A kind of request.
 
-    rate: float
-    cpu: float
+    Attributes:
+        times: how often each connection asks in a part.
+        differs: whether each request has a label of its own, so that its badge is drawn.
+    """
+
+    name: str
+    path: str
+    times: int
+    differs: bool = False
+
+
+ASKED = (
+    Asked(READ, f"/get/{counters.HOT}", 50),
+    Asked("badge, kept", f"/badge/{counters.HOT}.svg", 20),
+    Asked("badge as JSON, kept", f"/badge/{counters.HOT}.json", 20),
+    Asked("badge of 7 days with their line, kept", f"/badge/{counters.HOT}.svg?since=7d&sparkline", 10),
+    Asked("badge, drawn", f"/badge/{counters.HOT}.svg?label=", 4, differs=True),
+    Asked("badge as PNG, drawn", f"/badge/{counters.HOT}.png?label=", 1, differs=True),
+    Asked("hit", f"/hit/{counters.HOT}", 20),
+    Asked("badge that counts, drawn", f"/badge/{counters.HOT}.svg?count", 4),
+)
 
 
 @app.default
-def main(*, connections: AtLeastOne = 32, seconds: AtLeastOne = 3, rounds: AtLeastOne = 3) -> None:
-    """Ask for every kind of badge, and for the counter itself.
-
-    Args:
-        connections: that ask at once.
-        seconds: of each burst.
-        rounds: every other one goes backwards.
-    """
-    require_wrk()
-    console, targets = Console(width=120), list(TARGETS)
-    with working_folder() as folder, tallystick(folder / "data", "--rate-limit", "off") as server:
-        burst(server.url, Load(f"/hit/{COUNTER}"), 1, 1)
-        measured = [
-            {name: spent(server, TARGETS[name], connections, seconds) for name in ordered(targets, number)}
-            for number in range(rounds)
-        ]
-    table = Table(title=f"{connections} connections, {machine()}")
-    for heading in ("what", "requests/s", "CPU µs", "CPU of get"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
-    for name in targets:
-        rate, cpu = (median(row[name][place] for row in measured) for place in (0, 1))
-        ratio = median(row[name].cpu / row[READ].cpu for row in measured)
-        table.add_row(name, f"{rate:,.0f}", f"{cpu:,.0f}", f"{ratio:.1f}")
-    console.print(table)
+def main() -> None:
+    """Measure: some seconds."""
+    console = Console(width=120)
+    console.print(machine())
+    with servers.working_folder() as folder:
+        (folder / "data").mkdir()
+        uvloop.run(_measure(console, folder / "data"))
+    # A normal exit would make DuckDB's bindings print objects that Python has not released.
+    sys.stdout.flush()
+    os._exit(0)
 
 
-def ordered(names: Sequence[str], number: int) -> Sequence[str]:
-    """The names in the order of a round."""
-    return names if number % 2 == 0 else names[::-1]
+async def _measure(console: Console, data: Path) -> None:
+    counters.create(None, data, [counters.HOT])
+    application = await Application.open(Settings(data=data, rate_limit=(Rate("", None, 0),)))
+    try:
+        server = application.http_server(ConnectionLimits())
+        responses = Responses()
+        opened = [server._connection() for _ in range(CONNECTIONS)]  # noqa: SLF001  # no socket makes one
+        for connection in opened:
+            connection.connection_made(Client(responses))
+        table = Table(title=f"Processor time of a request, {CONNECTIONS} connections", title_justify="left")
+        for column in ("what", "µs, all threads", "of get"):
+            table.add_column(column, justify="left" if column == "what" else "right")
+        calm_garbage_collector()
+        read = 0.0
+        for asked in ASKED:
+            requests = _requests(asked)
+            cost = min([await _part(opened, responses, requests, asked.times) for _ in range(PARTS)])
+            read = read or cost
+            table.add_row(asked.name, f"{cost:,.0f}", f"{cost / read:.1f}")
+        console.print(table)
+        for connection in opened:
+            connection.connection_lost(None)
+    finally:
+        await application.close()
 
 
-def spent(server: Process, load: Load, connections: int, seconds: int) -> Spent:
-    """Ask as fast as answers arrive."""
-    before = server.cpu_seconds
-    done = burst(server.url, load, connections, seconds)
-    return Spent(done.rate, (server.cpu_seconds - before) / done.requests * 1e6)
+def _requests(asked: Asked) -> Iterator[bytes]:
+    numbers = map(str, count()) if asked.differs else repeat("")
+    return (f"GET {asked.path}{number} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for number in numbers)
+
+
+async def _part(opened: Sequence[Connection], responses: Responses, requests: Iterator[bytes], times: int) -> float:
+    """Microseconds a request."""
+    began = time.process_time()
+    for _ in range(times):
+        answered = responses.expect(len(opened))
+        for connection in opened:
+            connection.data_received(next(requests))
+        await asyncio.wait_for(answered, 60)
+    return (time.process_time() - began) / (times * len(opened)) * 1e6
 
 
 if __name__ == "__main__":
