@@ -169,6 +169,9 @@ def test_a_guest_comes_to_the_sites_by_a_link(page: Page, browser: Browser, site
             guest.goto(path)
             assert guest.evaluate("document.documentElement.scrollWidth") <= 360
             assert accessibility_problems(guest) == []
+            if path != link:
+                expect(guest.get_by_text("Accounts on this server are made by invite.")).to_be_visible()
+                expect(guest.get_by_label("Email")).to_have_count(0)
         guest.get_by_label("Email").fill("dee@example.com")
         guest.get_by_label("Password").fill(PASSWORD)
         guest.get_by_role("button", name="Create an account and accept").click()
