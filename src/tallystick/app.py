@@ -130,6 +130,7 @@ class Application:
             settings.database,
             settings.durability,
             settings.warehouse_memory,
+            most_keys=settings.namespace_keys or None,
             accept_loss=accept_loss,
         )
         try:
@@ -213,7 +214,7 @@ def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
         public_counters=settings.public_counters,
         join=settings.join,
         connections=ConnectionCounts(),
-        creations=CreationLimit(settings.creation_limit) if settings.creation_limit else None,
+        creations=CreationLimit(settings.creation_limit, limits),
         count_prefetch=settings.count_prefetch,
         max_upload=settings.max_upload * MB,
     )

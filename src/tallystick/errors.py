@@ -241,6 +241,8 @@ class CounterReason(Enum):
     ALREADY_OWNED = "already owned"
     NO_PROOF = "no proof"
     RESERVED = "namespace reserved"
+    CLOSED = "namespace closed"
+    FROZEN = "frozen"
 
 
 class OwningRefused(TallystickError):

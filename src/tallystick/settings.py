@@ -22,6 +22,7 @@ LEAST_WAREHOUSE_MEMORY_MB = 64
 DAY_MS = 86_400_000
 LONGEST_LIFETIME_DAYS = 36_500
 MOST_CREATIONS = 1_000_000
+MOST_KEYS = 1_000_000_000
 LONGEST_WAIT_S = 86_400
 MOST_CONNECTIONS = 1_000_000
 
@@ -147,11 +148,19 @@ def _seconds(_type: Any, tokens: tuple[Token, ...]) -> float:  # noqa: ANN401
 
 
 def _creations(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
-    text = tokens[0].value
+    return _number_or_off(tokens[0].value, MOST_CREATIONS)
+
+
+def _keys(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
+    return _number_or_off(tokens[0].value, MOST_KEYS)
+
+
+def _number_or_off(text: str, most: int) -> int:
+    """A limit; 0 for none."""
     if text == "off":
         return 0
-    if re.fullmatch(r"[0-9]{1,7}", text) is None or int(text) > MOST_CREATIONS:
-        msg = f"it accepts whole numbers from 1 to {MOST_CREATIONS}, or off for no limit, not {text!r}"
+    if re.fullmatch(r"[0-9]{1,10}", text) is None or int(text) > most:
+        msg = f"it accepts whole numbers from 1 to {most}, or off for no limit, not {text!r}"
         raise ValueError(msg)
     return int(text)
 
@@ -393,6 +402,15 @@ class Settings(ConnectionSettings, AnalyticsSettings, CounterSettings):
         ),
     ] = 20
     """New public counters per second and client address. off: no limit (0 means the same)."""
+
+    namespace_keys: Annotated[
+        int,
+        Parameter(
+            env_var="TALLYSTICK_NAMESPACE_KEYS", converter=_keys, n_tokens=1, accepts_keys=False, metavar="N|off"
+        ),
+    ] = 10_000
+    """Public counters to which people without an account may bring one namespace. off: any number (0 means the same).
+    The default namespace, of those who name none, has no limit."""
 
     count_prefetch: Annotated[bool, Parameter(env_var="TALLYSTICK_COUNT_PREFETCH")] = False
     """Also count prefetch requests of browsers (Sec-Purpose: prefetch)."""

@@ -180,6 +180,7 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "public_url": ("none", "default"),
         "log_format": ("json", "tallystick.toml"),
         "creation_limit": ("20", "default"),
+        "namespace_keys": ("10000", "default"),
         "public_counters": ("open", "default"),
         "join": ("invited", "default"),
         "counter_lifetime": ("182.5 days", "default"),

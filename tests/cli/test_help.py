@@ -64,7 +64,7 @@ def test_every_rate_limit_is_named_with_its_default(run: CommandLine) -> None:
 @pytest.mark.parametrize("command", ["serve", "doctor"])
 def test_a_rate_limit_that_there_is_not_is_refused(run: CommandLine, command: str) -> None:
     told = run(command, "--data", "never-made", "--rate-limit", "pixel:1/1").refused()
-    assert told.startswith("--rate-limit: there is no limit called 'pixel'; names are keyed, counters, ")
+    assert told.startswith("--rate-limit: there is no limit called 'pixel'; names are keyed, counter-creations, ")
     assert not Path("never-made").exists()
 
 

@@ -56,6 +56,7 @@ WRONG = [
     ("creation-limit", "2.5", f"{LIMIT} '2.5'"),
     ("creation-limit", "many", f"{LIMIT} 'many'"),
     ("creation-limit", "1000001", f"{LIMIT} '1000001'"),
+    ("namespace-keys", "-1", f"{LIMIT.replace('1000000', '1000000000')} '-1'"),
     ("public-counters", "closed", 'choose from: "open", "existing", "off"'),
     ("join", "everyone", CHOICES.format("invited", "anyone")),
     ("counter-lifetime", "0", f"{LIFETIME} '0'"),

@@ -260,7 +260,8 @@ def without_marks(data: Path) -> None:
         " DROP TABLE own_milestone;"
         " DROP TABLE access_invite; DROP TABLE counter_hour; DROP TABLE counter_milestone; DROP TABLE counter_thinning;"
         " ALTER TABLE counter DROP COLUMN hour; ALTER TABLE counter DROP COLUMN base;"
-        " ALTER TABLE counter DROP COLUMN flags;"
+        " DROP INDEX counter_frozen; ALTER TABLE counter DROP COLUMN flags;"
+        " DROP TABLE namespace_keys; DROP TABLE closed_namespace;"
         " DROP TABLE owned_counter; DROP TABLE counter_seen; DROP TABLE reserved_namespace;"
         " DELETE FROM migration WHERE number >= 7"
     ).fetchall()

@@ -50,6 +50,8 @@ from tallystick.services.analytics.kept.goals import create_goal
 from tallystick.services.analytics.kept.saved_views import create_saved_view
 from tallystick.services.analytics.kept.segments import create_segment
 from tallystick.services.analytics.kept.shared_links import create_shared_link
+from tallystick.services.counting.abuse import close_namespace
+from tallystick.services.counting.managing import freeze_public_counter
 from tallystick.services.imports.upload_folder import Upload, UploadKind, UploadOptions
 from tallystick.services.imports.uploads import SentFile
 from tallystick.services.sharing.counters import NewCounter
@@ -80,6 +82,8 @@ COLLEAGUES: Mapping[str, dict[str, Access]] = MappingProxyType(
 PUBLIC = Key("stats.example.com", "visits.json")
 PLAIN = Key("stats.example.com", "likes")
 """Public counters. Names of the first end like data."""
+FROZEN_COUNTER = Key("closed.example.com", "frozen")
+"""A frozen counter of a closed namespace."""
 STRANGERS = ("foreign admin", "counters only")
 PEOPLE = ("superuser", *COLLEAGUES, *STRANGERS)
 GUEST = "guest"
@@ -252,6 +256,9 @@ async def _new_world(data: Path) -> AsyncIterator[World]:
         await _share_a_counter(made)
         for public in (PUBLIC, PLAIN):
             await analytics.services.counting.create(public, Create(5))
+        await analytics.services.counting.create(FROZEN_COUNTER, Create(5))
+        await ledger.write(partial(freeze_public_counter, frozen=True), FROZEN_COUNTER, NOW)
+        await ledger.write(close_namespace, FROZEN_COUNTER.namespace, NOW)
         for name, site in sites.items():
             link = SharedLink(site=site.id, name=f"{name} link", panels=OFFERED_LISTS if name == "own" else ())
             made.links[name] = await ledger.write(create_shared_link, link, NOW)

@@ -27,12 +27,29 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return clock
 
 
+def a_creation_limit(per_second: int, amount: int | None = None) -> CreationLimit:
+    return CreationLimit(per_second, limits(Rate("counter-creations", amount, 60)))
+
+
+def test_new_counters_of_a_namespace_are_limited_for_longer() -> None:
+    limit, client = a_creation_limit(0, 2), ip_address("192.0.2.1")
+    assert [limit.admit(client, "example.com") for _ in range(3)] == [True, True, False]
+    assert limit.admit(client, "other.com")
+    assert limit.admit(ip_address("192.0.2.2"), "example.com")
+
+
+def test_a_heavy_request_is_admitted_while_anything_is_left() -> None:
+    windows = Windows(3, 60)
+    assert [windows.admit("ada", 2).admitted for _ in range(3)] == [True, True, False]
+    assert Windows(3, 60).admit("ada", 500).admitted
+
+
 def test_a_window_opens_with_the_first_creation_and_lasts_a_second(clock: SimpleNamespace) -> None:
-    limit, client = CreationLimit(3), ip_address("192.0.2.1")
+    limit, client = a_creation_limit(3), ip_address("192.0.2.1")
     admitted = []
     for moment in (1_000.7, 1_001.2, 1_001.6, 1_001.69, 1_001.7, 1_001.8, 1_001.9, 1_002.0):
         clock.now = moment
-        admitted.append(limit.admit(client))
+        admitted.append(limit.admit(client, "example.com"))
     assert admitted == [True, True, True, False, True, True, True, False]
 
 
@@ -42,8 +59,8 @@ def test_nobody_is_told_to_wait_longer_than_the_window(clock: SimpleNamespace) -
 
 
 def test_each_client_has_a_window_of_its_own() -> None:
-    limit = CreationLimit(1)
-    assert all(limit.admit(ip_address(f"192.0.2.{last}")) for last in range(1, 100))
+    limit = a_creation_limit(1)
+    assert all(limit.admit(ip_address(f"192.0.2.{last}"), "example.com") for last in range(1, 100))
 
 
 def addresses_in_memory(limit: CreationLimit) -> int:
@@ -52,15 +69,15 @@ def addresses_in_memory(limit: CreationLimit) -> int:
 
 def test_addresses_are_forgotten() -> None:
     """They are in memory for a second or until the next creation after it, so that memory is bounded."""
-    limit = CreationLimit(1)
+    limit = a_creation_limit(1)
     for last in range(200):
-        limit.admit(ip_address(f"192.0.2.{last}"))
+        limit.admit(ip_address(f"192.0.2.{last}"), "example.com")
     deadline = time.monotonic() + 20
     assert addresses_in_memory(limit) > 1
     while addresses_in_memory(limit) > 1:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-        limit.admit(ip_address("198.51.100.1"))
+        limit.admit(ip_address("198.51.100.1"), "example.com")
 
 
 def test_an_admission_tells_what_is_left_and_when_the_window_ends(clock: SimpleNamespace) -> None:
@@ -155,7 +172,7 @@ def test_the_state_of_an_address_knows_its_wider_network() -> None:
 
 
 def test_a_limit_that_no_surface_declares_cannot_be_set() -> None:
-    with pytest.raises(InvalidSetting, match=r"there is no limit called 'pixel'; names are keyed, counters, "):
+    with pytest.raises(InvalidSetting, match=r"there is no limit called 'pixel'; names are keyed, counter-creations, "):
         limits(Rate("pixel", 1, 1))
 
 

@@ -6,6 +6,17 @@ from typing import Annotated, Any, Never
 
 from cyclopts import App, Parameter, Token
 
+from tallystick.cli.counter_abuse import (
+    Namespace,
+    Prefix,
+    close,
+    delete_many,
+    find,
+    freeze,
+    reopen,
+    text_of,
+    unfreeze,
+)
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.support.prompts import Yes, confirm
 from tallystick.cli.transfer import export, import_
@@ -38,6 +49,11 @@ app = App(
 )
 app.command(import_, name="import", sort_key=6)
 app.command(export, sort_key=7)
+app.command(find, sort_key=8)
+app.command(freeze, sort_key=9)
+app.command(unfreeze, sort_key=10)
+app.command(close, sort_key=11)
+app.command(reopen, sort_key=12)
 
 
 def _name(_type: Any, tokens: tuple[Token, ...]) -> Key:  # noqa: ANN401  # cyclopts hands the type in
@@ -128,7 +144,9 @@ def create(  # noqa: PLR0913  # one an option
         update_lowerbound: The least amount of one update; -1 allows everyone to count down, too.
         update_upperbound: The greatest amount of one update.
     """
-    operation = Create(value, update_lowerbound, update_upperbound, enable_reset, settings.counter_lifetime)
+    operation = Create(
+        value, update_lowerbound, update_upperbound, enable_reset, settings.counter_lifetime, authorized=True
+    )
     _operate(name, operation, settings)
     print(name)
 
@@ -146,18 +164,27 @@ def set_(name: Name, value: Value, /, *, settings: CounterSettings = CounterSett
 
 @app.command(sort_key=5)
 def delete(
-    name: Name,
+    name: Name | None = None,
     /,
     *,
+    namespace: Namespace = None,
+    prefix: Prefix = None,
     yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Delete a counter. A later hit creates it anew.
+    """Delete a counter, or many. A later hit creates it anew; close the namespace to prevent that.
 
     Args:
         name: NAMESPACE/KEY, or KEY in the default namespace.
+        namespace: All counters of this namespace in its place; prints how many.
+        prefix: All counters whose names begin with this text, for example spam or example.com/spam.
         yes: Do not ask.
     """
+    if name is None or namespace is not None or prefix is not None:
+        text = text_of(namespace, None if name is not None else prefix)
+        confirm(f"Delete all counters whose names begin with {text}?", "nothing was deleted", yes=yes, names=(text,))
+        delete_many(text, settings)
+        return
     confirm(f"Delete {name}?", f"{name} was not deleted", yes=yes, names=(str(name), name.key))
     _operate(name, Delete(), settings)
 

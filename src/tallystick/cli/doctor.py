@@ -138,7 +138,7 @@ def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]
             value = "SQLite in the data directory" if value is None else _where(settings)
         elif name == "counter_lifetime":
             value = lifetime_text(value) if value == NEVER else f"{lifetime_text(value)} days"
-        elif name == "creation_limit":
+        elif name in {"creation_limit", "namespace_keys"}:
             value = value or "off"
         elif name == "warehouse_memory":
             value = f"{value}MB"

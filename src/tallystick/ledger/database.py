@@ -27,6 +27,20 @@ class Totals(Struct, frozen=True):
     requests: int = 0
 
 
+class Namespace(Struct, frozen=True):
+    """What decides about new counters of a namespace.
+
+    Attributes:
+        keys: the number of its stored counters; what other servers create at this moment is not in it.
+        reserved: whether only the owner of its site creates counters.
+        closed: whether nobody without an account does.
+    """
+
+    keys: int = 0
+    reserved: bool = False
+    closed: bool = False
+
+
 class Held(NamedTuple):
     """A row that another transaction has locked.
 
@@ -65,6 +79,8 @@ class Session(Protocol):
     written, and when something is undone."""
     shared: bool
     """Whether several servers may use this ledger, each with hits of its own."""
+    most_keys: int | None
+    """Counters that people without an account may bring a namespace to; None for any number."""
 
     def take_numbers(self, sequence: str, amount: int = 1) -> int:
         """Take the next numbers of a sequence. Returns the first. A number is never given twice."""
@@ -94,8 +110,14 @@ class Session(Protocol):
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """Read counters without locking them."""
 
-    def reserved(self, namespaces: Collection[str]) -> frozenset[str]:
-        """Those of the namespaces in which only the owner of a site creates counters."""
+    def take_time(self) -> None:
+        """Lift timeouts until the open transaction ends: for work that grows with the ledger."""
+
+    def namespaces(self, names: Collection[str]) -> Mapping[str, Namespace]:
+        """What decides about new counters of namespaces."""
+
+    def count_keys(self, lane: int, added: Mapping[str, int]) -> None:
+        """Add to the numbers of stored counters of namespaces, as a lane's batch creates and deletes some."""
 
     def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
         """The next counters in storage order, expired ones included."""
@@ -192,8 +214,13 @@ def reason_of(error: Exception) -> str:
     return error.detail if isinstance(error, StoreAway) else str(error)
 
 
-def open_database(url: str | None, data: Path, durability: Durability = "full") -> Database:
+def open_database(
+    url: str | None, data: Path, durability: Durability = "full", most_keys: int | None = None
+) -> Database:
     """The database of a URL; without a URL, SQLite in the data directory.
+
+    Args:
+        most_keys: see ``Session``; for servers. Commands have no limit.
 
     Raises:
         InvalidSetting: the URL is not a PostgreSQL URL.
@@ -202,11 +229,11 @@ def open_database(url: str | None, data: Path, durability: Durability = "full") 
     if url is None:
         from tallystick.ledger.sqlite import SqliteDatabase  # noqa: PLC0415
 
-        return SqliteDatabase(data / "ledger.sqlite3", durability)
+        return SqliteDatabase(data / "ledger.sqlite3", durability, most_keys=most_keys)
     if url.startswith(("postgresql://", "postgres://")):
         from tallystick.ledger.postgresql import PostgresqlDatabase  # noqa: PLC0415
 
-        return PostgresqlDatabase(url, durability)
+        return PostgresqlDatabase(url, durability, most_keys)
     msg = (
         "--database accepts a postgresql:// URL, for example postgresql://user@host/tallystick; "
         "leave it out for SQLite in the data directory"

@@ -8,22 +8,22 @@ from typing import TypeVar
 from msgspec import Struct
 
 from tallystick.errors import StoreFailed
-from tallystick.ledger.database import CreationRaced, Database, Session, Totals
+from tallystick.ledger.database import CreationRaced, Database, Namespace, Session, Totals
 from tallystick.ledger.history import history_of
 from tallystick.model.counter import (
     LIMITED,
-    RESERVED,
     Add,
     Counter,
     Create,
     Operation,
     Outcome,
+    RefusalReason,
     Set,
     apply,
     apply_repeatedly,
     would_create,
 )
-from tallystick.model.key import Key, lane_of
+from tallystick.model.key import DEFAULT_NAMESPACE, Key, is_public, lane_of
 
 RACES = 20
 """The most attempts of a batch whose counters other servers create first."""
@@ -151,6 +151,7 @@ def _fold_places(
                 outcomes[own[at]] = outcome
                 if outcome.created:
                     created.append(key)
+                    creations.made(key)
                 updates, times = 1, 1
             else:
                 after, several = apply_repeatedly(counter, item.operation, times, now)
@@ -163,21 +164,36 @@ def _fold_places(
                 updated += updates if type(item.operation) in _UPDATES else 0
     if changed:
         session.save(changed, loaded)
-        if history := history_of(changed, loaded, set(created), now):
-            session.keep_history(history)
-            _forget_owners(session, [key for key in history.forgotten if loaded[key].flags])
+        _keep_what_follows(session, changed, loaded, set(created), now)
     return Folded(outcomes, changed, len(created), updated)
+
+
+def _keep_what_follows(
+    session: Session, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter], created: set[Key], now: int
+) -> None:
+    """Store what follows from a batch's changes: history, and the numbers of counters of namespaces."""
+    history = history_of(changed, loaded, created, now)
+    if history:
+        session.keep_history(history)
+        _forget_owners(session, [key for key in history.forgotten if loaded[key].flags])
+    if created or history.forgotten:
+        count_keys(session, changed, loaded, created.union(history.forgotten))
 
 
 class _Creations:
     """Whether the operations of a batch may create their counters.
 
-    Which namespaces are reserved is read once, and only if a counter is created.
+    What is stored about their namespaces is read once, and only if a counter is created.
     """
 
     def __init__(self, session: Session, keys: Iterable[Key]) -> None:
         self._session, self._keys = session, keys
-        self._reserved: frozenset[str] | None = None
+        self._namespaces: Mapping[str, Namespace] | None = None
+        self._made: dict[str, int] = defaultdict(int)
+
+    def made(self, key: Key) -> None:
+        """Note that the batch created a counter."""
+        self._made[key.namespace] += 1
 
     def refused(self, item: CounterWrite, counter: Counter | None, now: int) -> Outcome | None:
         """The refusal of an operation that may not create its counter; None if it may, or creates none."""
@@ -188,9 +204,40 @@ class _Creations:
             return LIMITED
         if type(operation) is Create and operation.authorized:
             return None
-        if self._reserved is None:
-            self._reserved = self._session.reserved({key.namespace for key in self._keys})
-        return RESERVED if item.key.namespace in self._reserved else None
+        if self._namespaces is None:
+            self._namespaces = self._session.namespaces({key.namespace for key in self._keys})
+        known = type(operation) is Create and operation.known
+        return self._refused_in(item.key.namespace, self._namespaces[item.key.namespace], known=known)
+
+    def _refused_in(self, name: str, namespace: Namespace, *, known: bool) -> Outcome | None:
+        if namespace.reserved:
+            return Outcome(None, None, RefusalReason.RESERVED)
+        if known:
+            return None
+        if namespace.closed:
+            return Outcome(None, None, RefusalReason.CLOSED)
+        most = self._session.most_keys
+        # The default namespace belongs to all who name none: one of them must not fill it for the others.
+        if most is not None and name != DEFAULT_NAMESPACE and namespace.keys + self._made[name] >= most:
+            return Outcome(None, None, RefusalReason.FULL)
+        return None
+
+
+def count_keys(
+    session: Session, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter], keys: Iterable[Key]
+) -> None:
+    """Note how many public counters a transaction has brought their namespaces, or taken from them.
+
+    Args:
+        changed, loaded: as for ``Session.save``.
+        keys: that were created or deleted.
+    """
+    added: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for key in filter(is_public, keys):
+        if more := (changed[key] is not None) - (key in loaded):
+            added[lane_of(key) if session.lanes_alone else 0][key.namespace] += more
+    for lane in sorted(added):
+        session.count_keys(lane, added[lane])
 
 
 def _forget_owners(session: Session, keys: Iterable[Key]) -> None:

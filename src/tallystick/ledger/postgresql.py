@@ -85,6 +85,7 @@ class PostgresqlDatabase:
     Args:
         url: a ``postgresql://`` URL as libpq reads it.
         durability: ``relaxed`` answers before PostgreSQL has synced its WAL (``synchronous_commit``).
+        most_keys: see ``Session``.
 
     Raises:
         InvalidSetting: libpq cannot read the URL.
@@ -94,8 +95,9 @@ class PostgresqlDatabase:
     lanes_alone = True
     writers = 4
 
-    def __init__(self, url: str, durability: Durability = "full") -> None:
+    def __init__(self, url: str, durability: Durability = "full", most_keys: int | None = None) -> None:
         self.url = url
+        self.most_keys = most_keys
         self.durability = durability
         self._parts = _parts_of(url)
         self._sessions_are_ours = False
@@ -126,7 +128,7 @@ class PostgresqlDatabase:
             reason = " ".join(str(error).split())
             msg = f"cannot reach {self.describe()}: {reason}"
             raise DatabaseAway(msg) from error
-        return PostgresqlSession(connection)
+        return PostgresqlSession(connection, self.most_keys)
 
     def _connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
         defaults = {name: value for name, value in CONNECTION.items() if name not in self._parts}
@@ -224,8 +226,9 @@ class PostgresqlSession(QueriedSession):
     queries = _queries
     common = named_queries("common", "psycopg")
 
-    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]", most_keys: int | None = None) -> None:
         self.connection = connection
+        self.most_keys = most_keys
         self.changed: set[str] = set()
         self.kept: dict[str, Any] = {}
 

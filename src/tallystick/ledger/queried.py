@@ -1,13 +1,13 @@
 """The part of a session that is the same on every database: named queries with the same parameters and rows."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
 import aiosql
 import msgspec
 
-from tallystick.ledger.database import Held, Totals
+from tallystick.ledger.database import Held, Namespace, Totals
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key, lane_of
 
@@ -76,10 +76,17 @@ class QueriedSession:
             rows = self.queries.listing(self.connection, namespace=namespace, now=now, max_rows=max_rows)
         return [from_row(row) for row in rows]
 
-    def reserved(self, namespaces: Collection[str]) -> frozenset[str]:
-        """Those of the namespaces in which only the owner of a site creates counters."""
-        rows = self.queries.reserved_among(self.connection, namespaces=_encode(list(namespaces)).decode())
-        return frozenset(namespace for (namespace,) in rows)
+    def namespaces(self, names: Collection[str]) -> Mapping[str, Namespace]:
+        """What decides about new counters of namespaces."""
+        rows = self.queries.namespaces(self.connection, names=_encode(list(names)).decode())
+        return {name: Namespace(int(keys), bool(reserved), bool(closed)) for name, keys, reserved, closed in rows}
+
+    def count_keys(self, lane: int, added: Mapping[str, int]) -> None:
+        """Add to the numbers of stored counters of namespaces."""
+        rows = [{"lane": lane, "namespace": namespace, "keys": keys} for namespace, keys in added.items()]
+        self.queries.count_keys(self.connection, rows=_encode(rows).decode())
+        if min(added.values(), default=0) < 0:
+            self.queries.forget_namespaces(self.connection, rows=_encode(rows).decode())
 
     def size(self) -> int:
         """The number of stored counters, public and shared."""

@@ -73,16 +73,20 @@ class SqliteDatabase:
         path: the database file; its directory must exist.
         durability: ``full`` syncs the WAL in every commit, ``relaxed`` leaves that to the checkpoint.
         vfs: name of a registered apsw VFS, for fault tests; None is the system's.
+        most_keys: see ``Session``.
     """
 
     name: Literal["sqlite", "postgresql"] = "sqlite"
     lanes_alone = False
     writers = 1
 
-    def __init__(self, path: Path, durability: Durability = "full", vfs: str | None = None) -> None:
+    def __init__(
+        self, path: Path, durability: Durability = "full", vfs: str | None = None, most_keys: int | None = None
+    ) -> None:
         self.path = path
         self.durability = durability
         self.vfs = vfs
+        self.most_keys = most_keys
 
     def describe(self) -> str:
         """The path of the database file."""
@@ -95,7 +99,7 @@ class SqliteDatabase:
             DatabaseUnreachable: the file cannot be opened, or is not a database.
         """
         try:
-            return SqliteSession(self._connect_in_time(), keeps_rows=writes)
+            return SqliteSession(self._connect_in_time(), keeps_rows=writes, most_keys=self.most_keys)
         except apsw.Error as error:
             msg = f"cannot open the database {self.path}: {error}"
             raise DatabaseUnreachable(msg) from error
@@ -166,8 +170,9 @@ class SqliteSession(QueriedSession):
     queries = _queries
     common = named_queries("common", "apsw")
 
-    def __init__(self, connection: apsw.Connection, *, keeps_rows: bool = False) -> None:
+    def __init__(self, connection: apsw.Connection, *, keeps_rows: bool = False, most_keys: int | None = None) -> None:
         self.connection = connection
+        self.most_keys = most_keys
         self.changed: set[str] = set()
         self.kept: dict[str, Any] = {}
         self._keeps_rows = keeps_rows

@@ -27,9 +27,9 @@ NEVER = FOREVER
 
 HOUR_MS = 3_600_000
 
-OWNED, LOCKED, RESTRICTED = 1, 2, 4
+OWNED, LOCKED, RESTRICTED, FROZEN = 1, 2, 4, 8
 """Bits of ``Counter.flags``: it has an owner and never expires; only its owner changes it; it counts only additions
-that were checked against its owner's rules (``services/counting/owned``)."""
+that were checked against its owner's rules (``services/counting/owned``); the operator stopped all changes."""
 
 
 class Counter(Struct, frozen=True, gc=False):
@@ -46,7 +46,7 @@ class Counter(Struct, frozen=True, gc=False):
         hour: the hour of UTC of the last change, in hours since 1970; never less than before. 0: unknown, because the
             counter was last changed before hours were recorded.
         base: the value at the start of that hour, or with which the counter was created in it.
-        flags: ``OWNED``, ``LOCKED`` and ``RESTRICTED``; 0 for an anonymous counter.
+        flags: ``OWNED``, ``LOCKED``, ``RESTRICTED`` and ``FROZEN``; 0 for an anonymous counter.
     """
 
     value: int
@@ -90,7 +90,8 @@ class Create(Struct, frozen=True, gc=False):
 
     Attributes:
         flags: of the new counter.
-        authorized: whether it may be created in a namespace that is reserved, too.
+        known: whether somebody with an account creates it, who may do so in a closed or full namespace, too.
+        authorized: whether it may be created in every namespace, also in a reserved one.
     """
 
     value: int = 0
@@ -99,6 +100,7 @@ class Create(Struct, frozen=True, gc=False):
     resettable: bool = False
     lifetime: int = LIFETIME_MS
     flags: int = 0
+    known: bool = False
     authorized: bool = False
 
 
@@ -124,13 +126,19 @@ class Renew(Struct, frozen=True, gc=False):
     lifetime: int
 
 
+class Freeze(Struct, frozen=True, gc=False):
+    """Stop all changes of a counter, or allow them again, for the operator. Its value and its expiry stay."""
+
+    frozen: bool
+
+
 class Delete(Struct, frozen=True, gc=False):
     """Delete a counter; with ``only_expired``, only if it has expired (for the sweep)."""
 
     only_expired: bool = False
 
 
-Operation = Add | Set | Create | Amend | Put | Renew | Delete
+Operation = Add | Set | Create | Amend | Put | Renew | Freeze | Delete
 
 HIT = Add(1, creates=True)
 
@@ -148,8 +156,14 @@ class RefusalReason(Enum):
     """Only the counter's owner may change it."""
     RESTRICTED = "restricted"
     """The counter counts only what its owner's rules admit."""
+    FROZEN = "frozen"
+    """The operator stopped all changes of the counter."""
     RESERVED = "namespace reserved"
     """Only the owner of the namespace's site creates counters in it."""
+    CLOSED = "namespace closed"
+    """The operator lets nobody without an account create counters in the namespace."""
+    FULL = "namespace full"
+    """The namespace has as many counters as one may have."""
 
 
 class Outcome(Struct, frozen=True, gc=False):
@@ -169,7 +183,6 @@ class Outcome(Struct, frozen=True, gc=False):
 
 
 LIMITED = Outcome(None, None, RefusalReason.CREATION_LIMITED)
-RESERVED = Outcome(None, None, RefusalReason.RESERVED)
 _MISSING = Outcome(None, None, RefusalReason.MISSING)
 _REFUSED_CREATION = Outcome(None, None, RefusalReason.OUT_OF_BOUNDS)
 _FRESH_HIT = Counter(0, 0, 1, resettable=False, created=0, expires=0, version=0)
@@ -210,6 +223,8 @@ def apply(counter: Counter | None, operation: Operation, now: int) -> tuple[Coun
 def _change(live: Counter, operation: Operation, now: int) -> tuple[Counter, Outcome]:
     if isinstance(operation, Amend):
         return _amend(live, operation)
+    if isinstance(operation, Freeze):
+        return _freeze(live, operation)
     if isinstance(operation, Renew):
         return _renew(live, operation, now)
     assert isinstance(operation, Set)
@@ -322,6 +337,12 @@ def _amend(live: Counter, operation: Amend) -> tuple[Counter, Outcome]:
     return after, Outcome(live.value, live.value)
 
 
+def _freeze(live: Counter, operation: Freeze) -> tuple[Counter, Outcome]:
+    unchanged = Outcome(live.value, live.value)
+    flags = live.flags | FROZEN if operation.frozen else live.flags & ~FROZEN
+    return (live if flags == live.flags else replace(live, flags=flags, version=live.version + 1)), unchanged
+
+
 def _renew(live: Counter, operation: Renew, now: int) -> tuple[Counter, Outcome]:
     expires = _prolonged(live, now, operation.lifetime)
     return replace(live, expires=expires, version=live.version + 1), Outcome(live.value, live.value)
@@ -375,6 +396,8 @@ def _prolonged(counter: Counter, now: int, lifetime: int) -> int:
 
 def _barred(value: int, flags: int) -> Outcome:
     """The refusal of a change that a counter's flags hold up."""
+    if flags & FROZEN:
+        return Outcome(value, value, RefusalReason.FROZEN)
     return Outcome(value, value, RefusalReason.LOCKED if flags & LOCKED else RefusalReason.RESTRICTED)
 
 

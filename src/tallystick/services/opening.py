@@ -37,12 +37,13 @@ class Stores(NamedTuple):
             await self.ledger.close()
 
 
-async def open_stores(
+async def open_stores(  # noqa: PLR0913  # settings of both stores
     data: Path,
     database: str | None,
     durability: Literal["full", "relaxed"],
     warehouse_memory: int,
     *,
+    most_keys: int | None = None,
     accept_loss: bool = False,
 ) -> Stores:
     """Open the ledger and the warehouse, and compare them.
@@ -50,13 +51,14 @@ async def open_stores(
     Args:
         database: a URL; None for SQLite in the data directory.
         warehouse_memory: megabytes.
+        most_keys: public counters that people without an account may bring a namespace to; None for any number.
         accept_loss: start although one store lacks data that another one has noted.
 
     Raises:
         StartRefused: a database or a file cannot be used.
     """
     seals = await asyncio.to_thread(Seals.load, data)
-    ledger = await Ledger.open(open_database(database, data, durability))
+    ledger = await Ledger.open(open_database(database, data, durability, most_keys))
     try:
         passed = TimePassed(ledger, ledger.clock)
         await passed.begin()

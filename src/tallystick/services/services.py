@@ -26,6 +26,7 @@ from tallystick.services.analytics.presence import Presence
 from tallystick.services.analytics.questions import Questions
 from tallystick.services.analytics.visitor_counter import VisitorCounter
 from tallystick.services.clock import ClockWatch
+from tallystick.services.counting.abuse import CounterNumbers
 from tallystick.services.counting.counter_uploads import CounterUploads
 from tallystick.services.counting.counting import Counting
 from tallystick.services.counting.many import ManyCounters
@@ -54,6 +55,7 @@ class Services(Struct, frozen=True, kw_only=True):
     counting: Counting
     counter_uploads: CounterUploads
     many_counters: ManyCounters
+    counter_numbers: CounterNumbers
     owned_counters: OwnedCounters
     counter_visitors: CounterVisitors
     setup: Setup
@@ -132,6 +134,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         clock=clock,
         counting=Counting(ledger, counter_lifetime, in_flight),
         counter_uploads=CounterUploads(ledger, counter_lifetime, data),
+        counter_numbers=CounterNumbers(ledger),
         many_counters=ManyCounters(ledger, counter_lifetime, in_flight),
         owned_counters=OwnedCounters(ledger, in_flight),
         counter_visitors=CounterVisitors(ledger),

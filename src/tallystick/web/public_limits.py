@@ -12,6 +12,9 @@ KEYED_AN_HOUR = 100_000
 """Requests with an ``Idempotency-Key``, from all addresses: each leaves a record for a day."""
 
 
+CREATIONS = Rate("counter-creations", 1_000, 60, "new public counters, per address and namespace")
+
+
 class KeyedLimit:
     """Limits requests with an ``Idempotency-Key``, each of which leaves a record for a day.
 
@@ -35,15 +38,19 @@ class KeyedLimit:
 
 
 class CreationLimit:
-    """Limits new counters per second and client address (CountAPI contract, 1.4).
+    """Limits new counters per second and client address (CountAPI contract, 1.4), and for longer in each namespace.
 
     Args:
-        per_second: at least 1.
+        per_second: at least 1; 0 for no such limit.
+        limits: ``counter-creations`` counts by address and namespace.
     """
 
-    def __init__(self, per_second: int) -> None:
-        self._windows = Windows(per_second, 1.0)
+    def __init__(self, per_second: int, limits: RateLimits) -> None:
+        self._windows = Windows(per_second, 1.0) if per_second else None
+        self._limits = limits
 
-    def admit(self, address: IPv4Address | IPv6Address | None) -> bool:
+    def admit(self, address: IPv4Address | IPv6Address | None, namespace: str) -> bool:
         """Whether a client may create one more counter now. Called on any thread."""
-        return self._windows.admit(rate_limit_name(address)).admitted
+        if self._windows is not None and not self._windows.admit(rate_limit_name(address)).admitted:
+            return False
+        return self._limits.admit_address(CREATIONS.name, address, namespace).admitted

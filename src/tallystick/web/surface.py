@@ -34,7 +34,7 @@ class Kit(Struct, frozen=True, kw_only=True):
         limits: every surface's limits, as the operator has set them.
         description: the API of every surface.
         connections: what the HTTP server counts.
-        creations: the limit of new public counters; None for no limit.
+        creations: the limits of new public counters.
         keyed: the limit of changes of public counters with an ``Idempotency-Key``.
         count_prefetch: whether requests that a browser makes ahead of time count.
         max_upload: bytes of a file in a body that is streamed.
@@ -47,9 +47,9 @@ class Kit(Struct, frozen=True, kw_only=True):
     description: Description
     connections: ConnectionCounts
     keyed: KeyedLimit
+    creations: CreationLimit
     public_counters: PublicCounters = "open"
     join: Joining = "invited"
-    creations: CreationLimit | None = None
     count_prefetch: bool = False
     max_upload: int = LARGEST_STREAMED
 

@@ -14,7 +14,7 @@ from support.server import running_server
 from tallystick.settings import Settings
 from tallystick.web.address import Network
 
-REFUSED = {"error": "Too many new keys from your address. Try again in a second."}
+REFUSED = {"error": "Too many new keys from your address. Try again a little later."}
 PROXIES: tuple[Network, ...] = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
 

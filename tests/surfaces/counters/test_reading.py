@@ -34,6 +34,7 @@ async def test_a_counter_is_read_without_counting(site: InProcess) -> None:
             "resettable": True,
             "owned": False,
             "locked": False,
+            "frozen": False,
             "label": "",
             "origins": [],
             "unique": None,

@@ -4,7 +4,7 @@ import pytest
 
 from support.pages import Pages
 from tallystick.ledger import Ledger
-from tallystick.model.counter import FOREVER, INT64_MAX, Add, Counter, Create, Put
+from tallystick.model.counter import FOREVER, HIT, INT64_MAX, Add, Counter, Create, Put, RefusalReason
 from tallystick.model.key import Key
 from tallystick.services.accounts.audit import events
 
@@ -178,3 +178,57 @@ async def test_the_switch_holds_for_everybody_but_superusers(ledger: Ledger, swi
         managed = (await ada.get(PLACE)).text
         assert 'data-value="3"' in managed
         assert ("How to use it" in managed) == (switch == "existing")
+
+
+ABUSE = "/admin/counters/namespaces"
+
+
+async def test_a_superuser_finds_and_stops_what_is_abused(pages: Pages, ledger: Ledger) -> None:
+    names = [f"spam.example/spam{number}" for number in range(3)]
+    for name in (*names, "good.example/visits"):
+        await ledger.count(Key(*name.split("/")), HIT)
+    async with pages.ada() as ada:
+        shown = (await ada.get(ABUSE)).text
+        assert shown.index("spam.example") < shown.index("good.example")
+        closed = await ada.fill(ABUSE, {"namespace": " spam.example "}, action=f"{ABUSE}/close")
+        assert closed.headers["location"] == f"{ABUSE}?done=closed"
+        refused = await ada.fill(ABUSE, {"namespace": "a b"}, action=f"{ABUSE}/close")
+        assert (refused.status_code, "must have 3 to 64" in refused.text) == (422, True)
+        found = f"{ABUSE}?find=spam.example/"
+        listed = (await ada.get(found)).text
+        assert all(name in listed for name in names)
+        frozen = await ada.fill(found, {"id": "spam.example/"}, action=f"{ABUSE}/freeze")
+        assert "The counters are frozen" in (await ada.get(frozen.headers["location"])).text
+        assert (await ledger.count(Key(*names[0].split("/")), HIT)).refused is RefusalReason.FROZEN
+        data = (await ada.get(f"{ABUSE}.json?find=spam.example/&busiest=1")).json()
+        assert data["largest"][0] == {"namespace": "spam.example", "counters": 3, "reserved": False, "closed": True}
+        assert data["busiest"][0]["changed_by"] == 3
+        assert [each["frozen"] for each in data["counters"]] == [True] * 3
+        assert (data["closed"], data["frozen"], data["frozen_counters"]) == (["spam.example"], names, 3)
+        page = f"/counters/public/{names[0]}"
+        assert "This counter is frozen" in (await ada.get(page)).text
+        await ada.fill(page, {"frozen": "no"}, action=f"{page}/freeze")
+        assert (await ledger.count(Key(*names[0].split("/")), HIT)).value == 2
+        unsure = await ada.fill(found, {"id": "spam.example/", "confirm": "spam"}, action=f"{ABUSE}/delete")
+        assert unsure.status_code == 422
+        await ada.fill(found, {"id": "spam.example/", "confirm": "spam.example/"}, action=f"{ABUSE}/delete")
+        assert (await ada.get(f"{ABUSE}.json")).json()["largest"] == [
+            {"namespace": "good.example", "counters": 1, "reserved": False, "closed": False}
+        ]
+        await ada.fill(ABUSE, {"namespace": "spam.example"}, action=f"{ABUSE}/reopen")
+        assert (await ada.get(f"{ABUSE}.json")).json()["closed"] == []
+        nothing = await ada.fill(ABUSE, {"id": ""}, action=f"{ABUSE}/freeze")
+        assert nothing.status_code == 400
+        async with pages.ben(ada, access_all="a") as ben:
+            assert (await ben.get(ABUSE)).status_code == 404
+    noted = [(each.kind, each.actor) for each in await ledger.read(events) if "public counters" in each.kind]
+    assert noted == [
+        (kind, "ada@example.com")
+        for kind in (
+            "namespace of public counters opened",
+            "public counters deleted",
+            "public counters unfrozen",
+            "public counters frozen",
+            "namespace of public counters closed",
+        )
+    ]

@@ -10,6 +10,7 @@ from tallystick.model.key import LANES, Key, legal_name
 
 _INTERNAL = (Key(":", ""), Key(";", ""))
 """Names that begin with a colon stand between others."""
+BEFORE_ALL = Key("", "")
 _BEYOND = "~"
 """Greater than every legal character."""
 _NEXT = " "
@@ -36,17 +37,22 @@ def public_counters(session: Session, text: str, after: Key | None, limit: int, 
         after: of the page before.
         now: Unix milliseconds.
     """
-    namespace, slash, beginning = text.partition("/")
-    if not _may_begin_a_name(namespace) or not _may_begin_a_name(beginning):
-        return FoundCounters((), None)
-    start = Key(namespace, beginning)
-    until = Key(namespace, beginning + _BEYOND) if slash else Key(namespace + _BEYOND, "")
-    if after is not None:
-        start = max(start, Key(after.namespace, after.key + _NEXT))
-    rows = sorted(row for lane in range(LANES) for row in _in_lane(session, lane, (start, until), limit + 1))
+    span = span_of(text)
+    rows = sorted(
+        row for lane in range(LANES) for row in counters_of_lane(session, lane, span, after or BEFORE_ALL, limit + 1)
+    )
     page = rows[:limit]
     living = [(key, counter) for key, counter in page if alive(counter, now)]
     return FoundCounters(living, page[-1][0] if len(rows) > limit else None)
+
+
+def span_of(text: str) -> tuple[Key, Key]:
+    """From which name on, and before which, the counters are whose names begin with a text; empty where none can."""
+    namespace, slash, beginning = text.partition("/")
+    if not _may_begin_a_name(namespace) or not _may_begin_a_name(beginning):
+        return BEFORE_ALL, BEFORE_ALL
+    until = Key(namespace, beginning + _BEYOND) if slash else Key(namespace + _BEYOND, "")
+    return Key(namespace, beginning), until
 
 
 def key_named(text: str) -> Key | None:
@@ -55,9 +61,20 @@ def key_named(text: str) -> Key | None:
     return Key(namespace, name) if legal_name(namespace) and legal_name(name) else None
 
 
-def _in_lane(session: Session, lane: int, span: tuple[Key, Key], limit: int) -> list[tuple[Key, Counter]]:
+def counters_of_lane(
+    session: Session, lane: int, span: tuple[Key, Key], after: Key, limit: int
+) -> list[tuple[Key, Counter]]:
+    """The next counters of a lane, by name; expired ones included.
+
+    Args:
+        span: see ``span_of``.
+        after: the counter before them; ``BEFORE_ALL`` to begin.
+    """
     rows: list[tuple[Key, Counter]] = []
-    for start, until in _public(*span):
+    first, beyond = span
+    if after != BEFORE_ALL:
+        first = max(first, Key(after.namespace, after.key + _NEXT))
+    for start, until in _public(first, beyond):
         if len(rows) < limit:
             rows += session.between(lane, start, until, limit - len(rows))
     return rows

@@ -11,7 +11,6 @@ import structlog
 from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, StoreUnavailable
-from tallystick.ledger.folding import Admit
 from tallystick.model.key import Key
 from tallystick.services.counting.owned.rules import AddingSender
 from tallystick.services.services import Services
@@ -38,7 +37,7 @@ class CountApi:
     """The surface as an ASGI application; also answers paths that no surface claims (404 in JSON).
 
     Attributes:
-        creations: the limit of new counters; None for no limit.
+        creations: the limits of new counters.
     """
 
     def __init__(self, services: Services, kit: Kit) -> None:
@@ -109,9 +108,9 @@ class CountApi:
         if answer.refused is not None:
             self._traffic.refused(NAME, answer.refused)
 
-    def admits(self, scope: Mapping[str, Any]) -> bool:
+    def admits(self, scope: Mapping[str, Any], key: Key) -> bool:
         """Whether a client may create one more counter. Called on the writer's thread, when one is about to be made."""
-        return self.creations is None or self.creations.admit(self._addresses.of(scope))
+        return self.creations.admit(self._addresses.of(scope), key.namespace)
 
     def sender_of(self, key: Key, scope: Mapping[str, Any]) -> Awaitable[AddingSender]:
         """What the rules of a counter's owner need to know of a request's sender."""
@@ -136,10 +135,7 @@ class CountApi:
         headers = scope["headers"]
         prefetch, idempotency_key = _prefetch_and_key(headers)
         counts = scope["method"] != "HEAD" and (self.count_prefetch or not prefetch)
-        if self.public_counters != "open":
-            admit: Admit | None = never
-        else:
-            admit = None if self.creations is None else partial(self.admits, scope)
+        admits = partial(self.admits, scope) if self.public_counters == "open" else never
         key, path = target.key, target.path
         if key is None:
             key = _key_from_page(target, headers, parameters)
@@ -148,10 +144,10 @@ class CountApi:
         if idempotency_key is not None:
             admit_keyed = partial(self._keyed.admit, scope)
         sender = partial(self.sender_of, key, scope)
-        return Request(key, path, parameters, counts, admit, headers, sender, idempotency_key, admit_keyed)
+        return Request(key, path, parameters, counts, admits, headers, sender, idempotency_key, admit_keyed)
 
 
-def never() -> bool:
+def never(_key: Key) -> bool:
     """Admit no new counter."""
     return False
 

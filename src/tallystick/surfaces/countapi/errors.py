@@ -66,6 +66,13 @@ REFUSALS = {
     RefusalReason.NOT_RESETTABLE: RefusedOutcome(403),
     RefusalReason.LOCKED: RefusedOutcome(403),
     RefusalReason.RESTRICTED: RefusedOutcome(403),
+    RefusalReason.FROZEN: RefusedOutcome(403),
+    RefusalReason.CLOSED: RefusedOutcome(
+        403, error_body("This namespace is closed: no new counters are made in it. Those that are there count.")
+    ),
+    RefusalReason.FULL: RefusedOutcome(
+        403, error_body("This namespace has as many counters as one may have. Those that are there count.")
+    ),
     RefusalReason.RESERVED: RefusedOutcome(
         403, error_body("This namespace is reserved: only the owner of its site creates counters in it.")
     ),
@@ -75,7 +82,7 @@ REFUSALS = {
     ),
     RefusalReason.CREATION_LIMITED: RefusedOutcome(
         429,
-        error_body("Too many new keys from your address. Try again in a second."),
+        error_body("Too many new keys from your address. Try again a little later."),
         ((b"retry-after", b"1"),),
     ),
 }

@@ -4,6 +4,7 @@ A request that must not count (HEAD, prefetch) gets the stored value from the sa
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from uuid import uuid4
 
 from msgspec import Struct
@@ -33,7 +34,7 @@ class Request(Struct):
         key: of the counter; the default key for ``create`` and ``stats``.
         path: the value of ``X-Path``.
         counts: False if the request must not change anything.
-        admit: the limit of new counters, called before the request creates one; None for no limit.
+        admits: the limit of new counters, called with the key before the request creates one.
         headers: of the request, as in the ASGI scope.
         sender: finds out what the rules of the counter's owner need to know.
         idempotency_key: value of that header; None without one.
@@ -44,11 +45,15 @@ class Request(Struct):
     path: bytes
     parameters: dict[str, str]
     counts: bool
-    admit: Admit | None
+    admits: Callable[[Key], bool]
     headers: list[tuple[bytes, bytes]]
     sender: Callable[[], Awaitable[AddingSender]]
     idempotency_key: bytes | None
     admit_keyed: Callable[[], Admission] | None = None
+
+    def admit(self, key: Key) -> Admit:
+        """The limit of new counters, for one of them."""
+        return partial(self.admits, key)
 
     @property
     def page(self) -> wire.CallingPage:
@@ -96,7 +101,7 @@ async def _add(counting: Counting, request: Request, operation: Add) -> Payload:
         return await get(counting, request)
     if request.idempotency_key is not None:
         return await _add_once(counting, request, operation, request.idempotency_key)
-    outcome = await counting.add(request.key, operation, request.admit)
+    outcome = await counting.add(request.key, operation, request.admit(request.key))
     if outcome.refused is RefusalReason.RESTRICTED:
         outcome = await counting.add_checked(request.key, operation, await request.sender())
     return added(outcome, request.path)
@@ -116,9 +121,11 @@ async def _add_once(counting: Counting, request: Request, operation: Add, key: b
     if not admission.admitted:
         return too_many_keyed(admission.wait, request.path)
     try:
-        result = await counting.add_once(keyed, request.key, operation, request.admit)
+        result = await counting.add_once(keyed, request.key, operation, request.admit(request.key))
         if isinstance(result, Outcome) and result.refused is RefusalReason.RESTRICTED:
-            result = await counting.add_once(keyed, request.key, operation, request.admit, await request.sender())
+            result = await counting.add_once(
+                keyed, request.key, operation, request.admit(request.key), await request.sender()
+            )
     except (KeyReused, KeyInFlight) as error:
         return key_refusal(error, request.path)
     if isinstance(result, Outcome):
@@ -163,7 +170,7 @@ async def create(counting: Counting, request: Request) -> Payload:
     if not request.counts:
         reason = RefusalReason.MISSING if await counting.get(key) is None else RefusalReason.EXISTS
         return refused(reason, wire.create_body(None, None), path)
-    outcome = await counting.create(key, operation, request.admit)
+    outcome = await counting.create(key, operation, request.admit(key))
     if outcome.refused is None:
         return Payload(200, wire.create_body(key, outcome.value), path)
     return refused(outcome.refused, wire.create_body(None, None), path)

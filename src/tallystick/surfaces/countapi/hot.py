@@ -16,7 +16,7 @@ from tallystick.model.key import Key
 from tallystick.server.hot_lane import Answer, HotLane, HotRequest, decoded_path, header_lines, with_length
 from tallystick.server.refusals import Refusal
 from tallystick.surfaces.countapi import handlers, wire
-from tallystick.surfaces.countapi.app import HEADERS_READ, NAME, CountApi, never, response_headers
+from tallystick.surfaces.countapi.app import HEADERS_READ, NAME, CountApi, response_headers
 from tallystick.surfaces.countapi.errors import METHOD_NOT_ALLOWED
 from tallystick.surfaces.countapi.routes import LONGEST_PATH, PATHS_REMEMBERED, target_of
 from tallystick.surfaces.countapi.wire import Payload
@@ -55,7 +55,6 @@ class HotCounters:
         self._target = lru_cache(PATHS_REMEMBERED)(self._parsed)
         self._may_create = api.public_counters == "open"
         self._checking: set[asyncio.Task[None]] = set()
-        self._limits_creation = self._may_create and api.creations is not None
 
     def take(self, request: HotRequest) -> str | None:
         """See ``HotLane``."""
@@ -119,14 +118,13 @@ class HotCounters:
         base, body = (wire.GIF, PIXEL) if target.image else (wire.JSON, answer.body)
         return answer.status, with_length(header_lines(response_headers(base, answer)), body), body
 
-    def _admit(self, request: HotRequest) -> Admit | None:
+    def _admit(self, request: HotRequest) -> Admit:
         """The limit of new counters for a request, as in ``CountApi``. It reads the client's address only if asked."""
-        if self._limits_creation:
-            return partial(self._admits, request)
-        return None if self._may_create else never
+        return partial(self._admits, request)
 
     def _admits(self, request: HotRequest) -> bool:
-        return self._api.admits(request.scope)
+        target: HotTarget = request.context
+        return self._may_create and self._api.admits(request.scope, target.key)
 
     def _parsed(self, url: bytes) -> "HotTarget | str":
         """Parse a URL; the reason, if it is not for the lane."""

@@ -111,7 +111,7 @@ def keyed_request(call: PublicCall, asker: Asker, weight: int = 1) -> KeyedReque
     return KeyedRequest.of(sender, call.scope["method"], path, key, rest=meaning(call.query.items(), call.body))
 
 
-def admits_creation(call: PublicCall, asker: Asker) -> Admit | None:
+def admits_creation(call: PublicCall, asker: Asker, namespace: str) -> Admit:
     """The limit of new counters, for the moment when one is made.
 
     Raises:
@@ -119,7 +119,7 @@ def admits_creation(call: PublicCall, asker: Asker) -> Admit | None:
     """
     if call.kit.public_counters == "existing" and not asker.is_superuser:
         raise CounterRefused(403, CREATION_OFF, CREATION_OFF_MESSAGE)
-    return None if call.kit.creations is None else partial(call.kit.creations.admit, call.client)
+    return partial(call.kit.creations.admit, call.client, namespace)
 
 
 def admit_secret(call: PublicCall) -> None:

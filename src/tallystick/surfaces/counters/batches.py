@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from tallystick.ledger.folding import Admit, CounterWrite
+from tallystick.ledger.folding import CounterWrite
 from tallystick.model.account import Permission
 from tallystick.model.counter import Add, Outcome, RefusalReason
 from tallystick.model.key import Key, legal_name
@@ -52,7 +52,7 @@ async def add(services: Services, call: PublicCall) -> ApiResponse:
         require_strong_key(call, "without credentials all senders share them")
     _admit(call, additions)
     request = keyed_request(call, asker, weight=1 + len(additions) // RECORDS)
-    writes = _writes(additions, _admits_creation(call, asker), services.many_counters.lifetime)
+    writes = _writes(call, asker, additions, services.many_counters.lifetime)
     asked = [each for each in writes if each is not None]
     done = await services.many_counters.add(AddMany(asker=asker, additions=asked, request=request))
     outcomes = iter(done.outcomes)
@@ -92,22 +92,23 @@ def _admit(call: PublicCall, additions: Sequence[AdditionBody]) -> None:
                 raise RateLimited(admission)
 
 
-def _admits_creation(call: PublicCall, asker: Asker) -> Admit | None:
+def _admits(call: PublicCall, asker: Asker, namespace: str) -> bool:
+    """Whether one more counter may be created. Called on any thread."""
     if call.kit.public_counters == "existing" and not asker.is_superuser:
-        return _never
-    return None if call.kit.creations is None else partial(call.kit.creations.admit, call.client)
+        return False
+    return call.kit.creations.admit(call.client, namespace)
 
 
-def _never() -> bool:
-    return False
-
-
-def _writes(additions: Sequence[AdditionBody], admit: Admit | None, lifetime: int) -> list[CounterWrite | None]:
+def _writes(
+    call: PublicCall, asker: Asker, additions: Sequence[AdditionBody], lifetime: int
+) -> list[CounterWrite | None]:
     """The additions; None for one whose name is malformed. An amount of 1 is CountAPI's hit, others its update."""
     # One object an amount: the same one several times in a row is folded at once.
     operations = {each.amount: Add(each.amount, creates=each.amount == 1, lifetime=lifetime) for each in additions}
     return [
-        CounterWrite(Key(each.namespace, each.key), operations[each.amount], admit)
+        CounterWrite(
+            Key(each.namespace, each.key), operations[each.amount], partial(_admits, call, asker, each.namespace)
+        )
         if legal_name(each.namespace) and legal_name(each.key)
         else None
         for each in additions

@@ -92,6 +92,8 @@ BY_REASON: Mapping[CounterReason, tuple[int, str]] = {
     CounterReason.ALREADY_OWNED: (409, "already-owned"),
     CounterReason.NO_PROOF: (403, "no-proof"),
     CounterReason.RESERVED: (403, "namespace-reserved"),
+    CounterReason.CLOSED: (403, "namespace-closed"),
+    CounterReason.FROZEN: (403, "frozen"),
 }
 """Status and code of refusals about owners."""
 
@@ -101,13 +103,19 @@ BY_REFUSAL: Mapping[RefusalReason, tuple[str, str]] = {
     RefusalReason.OUT_OF_RANGE: ("out-of-range", "the value would leave the range of 64 bits; it is unchanged"),
     RefusalReason.CREATION_LIMITED: (
         CREATION_LIMITED,
-        "too many new counters from your address; try again in a second",
+        "too many new counters from your address; try again a little later",
     ),
     RefusalReason.LOCKED: ("locked", "only its owner changes this counter"),
     RefusalReason.RESTRICTED: (
         "restricted",
         "this counter counts visitors or pages that its owner has named; of a list, only its owner's additions count",
     ),
+    RefusalReason.FROZEN: ("frozen", "the operator of this server stopped all changes of the counter; it can be read"),
+    RefusalReason.CLOSED: (
+        "namespace-closed",
+        "the namespace is closed: only people with an account create counters in it",
+    ),
+    RefusalReason.FULL: ("namespace-full", "the namespace has as many counters as one may have"),
     RefusalReason.RESERVED: (
         "namespace-reserved",
         "the namespace is reserved: only the owner of its site creates counters in it",

@@ -44,7 +44,7 @@ async def create(services: Services, call: PublicCall) -> ApiResponse:
         upper=1 if body.upper is UNSET else body.upper,
         resettable=body.resettable is True,
     )
-    admit = admits_creation(call, asker)
+    admit = admits_creation(call, asker, key.namespace)
     done = await _change(services, call, asker, changing.create_owned, key, operation, body.rules, name, admit)
     members = counter_members(done.found)
     if done.nonce:
@@ -92,7 +92,7 @@ async def rename(services: Services, call: PublicCall) -> ApiResponse:
     asker = await known_asker(services, call, Permission.COUNTERS_WRITE)
     key, body = call.key, decoded(call.body, NameBody)
     new = key_named(body.namespace or key.namespace, body.key)
-    admit = admits_creation(call, asker)
+    admit = admits_creation(call, asker, new.namespace)
     return _counter(await _change(services, call, asker, changing.rename_owned, key, new, admit))
 
 

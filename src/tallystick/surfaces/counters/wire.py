@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tallystick.model.counter import FOREVER, OWNED
+from tallystick.model.counter import FOREVER, FROZEN, OWNED
 from tallystick.services.counting.owned.rows import CounterOwner, OwnedCounter
 from tallystick.surfaces.counters.errors import UNCACHED
 from tallystick.web.answers import ApiResponse
@@ -32,6 +32,7 @@ def counter_members(found: OwnedCounter) -> dict[str, Any]:
         "expires": None if counter.expires >= FOREVER else time_text(counter.expires),
         "owned": bool(counter.flags & OWNED),
         "locked": found.locked,
+        "frozen": bool(counter.flags & FROZEN),
         "label": owner.label,
         "origins": owner.origins,
         "unique": owner.one_each or None,

@@ -18,6 +18,7 @@ from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
 from tallystick.surfaces.dashboard.admin.counters import CounterFilePages
 from tallystick.surfaces.dashboard.admin.log import LogPages
+from tallystick.surfaces.dashboard.admin.namespaces import CounterAbusePages
 from tallystick.surfaces.dashboard.admin.people import ServerPeoplePages
 from tallystick.surfaces.dashboard.admin.state import StatePages
 from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
@@ -216,6 +217,7 @@ def _public_counter_routes(guard: PageGuard, services: PageServices, counting: C
         (counter, counters.page, counters.press),
         (f"{counter}/counter.json", counters.as_json, None),
         (f"{counter}/set", counters.page, counters.set_value),
+        (f"{counter}/freeze", counters.page, counters.freeze),
         (f"{counter}/delete", counters.page, counters.delete),
     ]
     badges = BadgePages(services, kit.public_counters)
@@ -352,7 +354,7 @@ def _admin_routes(guard: PageGuard, services: PageServices, all_services: Servic
     state = StatePages(services.renderer, all_services.operating, kit.traffic, kit.connections)
     files = CounterFilePages(services, all_services.counter_uploads, kit.max_upload)
     people, log = ServerPeoplePages(services), LogPages(services)
-    invites = MadeInvitePages(services, to_server=True)
+    invites, abuse = MadeInvitePages(services, to_server=True), CounterAbusePages(services)
     while_down: list[Row] = [("/admin", state.page, None), ("/admin.json", state.as_json, None)]
     rows: list[Row] = [
         ("/admin/people", people.page, None),
@@ -363,6 +365,13 @@ def _admin_routes(guard: PageGuard, services: PageServices, all_services: Servic
         ("/admin/invites/withdraw", invites.page, invites.withdraw),
         ("/admin/counters", files.page, None),
         ("/admin/counters.json", files.as_json, None),
+        ("/admin/counters/namespaces", abuse.page, None),
+        ("/admin/counters/namespaces.json", abuse.as_json, None),
+        ("/admin/counters/namespaces/close", abuse.page, abuse.close),
+        ("/admin/counters/namespaces/reopen", abuse.page, abuse.reopen),
+        ("/admin/counters/namespaces/freeze", abuse.page, abuse.freeze),
+        ("/admin/counters/namespaces/unfreeze", abuse.page, abuse.unfreeze),
+        ("/admin/counters/namespaces/delete", abuse.page, abuse.delete),
         ("/admin/counters/import", files.page, files.begin),
         ("/admin/counters/discard", files.page, files.discard),
         ("/admin/counters/export.csv", files.as_csv, None),

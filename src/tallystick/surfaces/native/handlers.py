@@ -20,6 +20,7 @@ class Native:
 
     def __init__(self, services: Services, kit: Kit) -> None:
         self._readiness, self._clock, self._tasks = services.readiness, services.clock, services.tasks
+        self._numbers = services.counter_numbers
         self._description, self._registry = kit.description, metrics_registry(services, kit.traffic, kit.connections)
 
     async def live(self, _request: Request) -> Response:
@@ -37,6 +38,7 @@ class Native:
 
     async def metrics(self, _request: Request) -> Response:
         """The metrics, in the text format of Prometheus."""
+        await self._numbers.look()
         return Response(generate_latest(self._registry), headers=_NO_STORE, media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(self, _request: Request) -> Response:

@@ -10,6 +10,7 @@ from tallystick import __version__
 from tallystick.hub.hub import Hub
 from tallystick.ledger.measurements import Histogram
 from tallystick.server.limits import ConnectionCounts
+from tallystick.services.counting.abuse import AbuseNumbers
 from tallystick.services.services import Services
 from tallystick.tasks import BackgroundTasks
 from tallystick.warehouse import Warehouse
@@ -57,6 +58,7 @@ class TallystickCollector(Collector):
         for result, count in self._traffic.additions.items():
             additions.add_metric([result], count)
         yield additions
+        yield from _counters(self._services.counter_numbers.newest)
 
     def _writing(self) -> Iterator[Metric]:
         writers = self._services.ledger.measurements
@@ -79,6 +81,19 @@ class TallystickCollector(Collector):
         queue = GaugeMetricFamily("tallystick_queue_length", "Writes that wait for their batch.")
         queue.add_metric([], self._services.ledger.waiting)
         yield queue
+
+
+def _counters(numbers: AbuseNumbers | None) -> Iterator[Metric]:
+    created = CounterMetricFamily(
+        "tallystick_counters_created", "Public counters created, in all of the ledger's time."
+    )
+    frozen = GaugeMetricFamily("tallystick_counters_frozen", "Public counters that the operator has frozen.")
+    closed = GaugeMetricFamily("tallystick_namespaces_closed", "Namespaces that the operator has closed.")
+    if numbers is not None:
+        created.add_metric([], numbers.created)
+        frozen.add_metric([], numbers.frozen)
+        closed.add_metric([], numbers.closed)
+    yield from (created, frozen, closed)
 
 
 def _connections(counts: ConnectionCounts) -> Iterator[Metric]:

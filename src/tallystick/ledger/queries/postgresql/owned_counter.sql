@@ -1,8 +1,3 @@
--- name: reserved_among(namespaces)
--- Those of the namespaces that are reserved.
-SELECT namespace FROM reserved_namespace
-WHERE namespace IN (SELECT value FROM json_array_elements_text(:namespaces::json));
-
 -- name: owners_among(keys)
 -- Who owns each of several counters, and its rules.
 SELECT owner.namespace, owner.key, owner.digest, owner.account, owner.label, owner.origins, owner.one_each, owner.created

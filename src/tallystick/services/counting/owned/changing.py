@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from tallystick.errors import CounterReason, InvalidFields, OwningRefused
 from tallystick.ledger import Session
-from tallystick.ledger.folding import Admit, CounterWrite, fold, fold_over
+from tallystick.ledger.folding import Admit, CounterWrite, count_keys, fold, fold_over
 from tallystick.ledger.history import HistoryChanges
-from tallystick.model.counter import Amend, Counter, Create, Delete, Operation, RefusalReason, Set, alive
+from tallystick.model.counter import FROZEN, Amend, Counter, Create, Delete, Operation, RefusalReason, Set, alive
 from tallystick.model.key import Key, lane_of
 from tallystick.model.line import line_problems
 from tallystick.model.origin import browser_origin
@@ -24,6 +24,7 @@ from tallystick.services.counting.owned.proving import (
     new_nonce,
     no_such_counter,
     owned_by_asker,
+    refuse_frozen,
     require_namespace,
     secret_of,
     site_proving,
@@ -99,7 +100,7 @@ def amend_owned(  # noqa: PLR0913, PLR0917  # what is changed, by whom and when
     counter, owner = owned_by_asker(session, asker, key, now)
     changed = _with_rules(owner, rules)
     locked = OwnedCounter(key, counter).locked if rules.locked is UNSET else rules.locked
-    amended = replace(operation, flags=changed.flags(locked=locked))
+    amended = replace(operation, flags=changed.flags(locked=locked) | counter.flags & FROZEN)
     counter = _carried_out(session, key, amended, None, now)
     if changed != owner:
         store_owner(session, key, changed)
@@ -129,6 +130,7 @@ def claim_counter(session: Session, asker: Asker, key: Key, now: int) -> OwnedRe
     The proof is a site: the namespace is its name, and the sender is an admin there.
     """
     found = loaded_counter(session, key, now)
+    refuse_frozen(asker, found)
     if found.owner is not None and not found.owner.is_nobody:
         msg = f"{key} has an owner already"
         raise OwningRefused(CounterReason.ALREADY_OWNED, msg)
@@ -140,7 +142,9 @@ def claim_counter(session: Session, asker: Asker, key: Key, now: int) -> OwnedRe
         raise OwningRefused(CounterReason.NO_PROOF, msg)
     _refuse_too_many(session, asker)
     owner = replace(found.owner or CounterOwner(), account=asker.account, created=now)
-    counter = _carried_out(session, key, Amend(flags=owner.flags(locked=found.locked)), None, now)
+    counter = _carried_out(
+        session, key, Amend(flags=owner.flags(locked=found.locked) | found.counter.flags & FROZEN), None, now
+    )
     store_owner(session, key, owner)
     _note(session, asker, EventKind.COUNTER_CLAIMED, key, now)
     return OwnedResult(OwnedCounter(key, counter, owner))
@@ -165,8 +169,10 @@ def rename_owned(  # noqa: PLR0913, PLR0917  # what is renamed, by whom and when
     moved = replace(counter, version=counter.version + 1)
     if new in loaded:  # it has expired, and was not swept yet
         session.keep_history(HistoryChanges([new], [], []))
+    changed: dict[Key, Counter | None] = {key: None, new: moved}
     session.save({key: None}, {key: counter})
     session.save({new: moved}, {each: loaded[each] for each in loaded if each == new})
+    count_keys(session, changed, loaded, changed)
     move_rows(session, key, new)
     _note(session, asker, EventKind.COUNTER_RENAMED, key, now, f"to {new}")
     return OwnedResult(OwnedCounter(new, moved, owner))
@@ -196,7 +202,7 @@ def release_namespace(session: Session, asker: Asker, namespace: str, now: int) 
 
 def is_reserved(session: Session, namespace: str) -> bool:
     """Whether only the owner of a site creates counters in a namespace."""
-    return bool(session.reserved([namespace]))
+    return session.namespaces([namespace])[namespace].reserved
 
 
 def _with_rules(owner: CounterOwner, rules: OwnerRules) -> CounterOwner:
@@ -254,7 +260,7 @@ def _exists(key: Key) -> OwningRefused:
 
 
 def _limited() -> OwningRefused:
-    return OwningRefused(CounterReason.LIMITED, "too many new counters from your address; try again in a second")
+    return OwningRefused(CounterReason.LIMITED, "too many new counters from your address; try again a little later")
 
 
 def _note(  # noqa: PLR0913, PLR0917  # the parts of an event

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tallystick.errors import CounterReason, OwningRefused
 from tallystick.ledger import Session
 from tallystick.model.account import Principal
-from tallystick.model.counter import Counter, alive
+from tallystick.model.counter import FROZEN, Counter, alive
 from tallystick.model.key import Key
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.accounts.site_rows import active_sites
@@ -81,10 +81,22 @@ def owned_by_asker(session: Session, asker: Asker, key: Key, now: int) -> tuple[
     if owner is None or (owner.is_nobody and not asker.is_superuser):
         msg = f"nobody owns {key}; the owner of the site {key.namespace} may claim it (POST /api/counters/{key}/claim)"
         raise OwningRefused(CounterReason.NOT_OWNED, msg)
+    refuse_frozen(asker, found)
     if not asker.owns(owner):
         msg = f"only the owner of {key} may do that: send its secret, or a token of the account that owns it"
         raise OwningRefused(CounterReason.NOT_OWNER, msg)
     return found.counter, owner
+
+
+def refuse_frozen(asker: Asker, found: OwnedCounter) -> None:
+    """Refuse to change a counter that the operator has frozen, except for superusers.
+
+    Raises:
+        OwningRefused
+    """
+    if found.counter.flags & FROZEN and not asker.is_superuser:
+        msg = f"the operator of this server stopped all changes of {found.key}; it can be read"
+        raise OwningRefused(CounterReason.FROZEN, msg)
 
 
 def loaded_counter(session: Session, key: Key, now: int) -> OwnedCounter:
@@ -132,3 +144,6 @@ def require_namespace(session: Session, asker: Asker, namespace: str) -> None:
     if site is not None and not asker.is_superuser and site_proving(session, asker, namespace) != site:
         msg = f"the namespace {namespace} is reserved: only the owner of its site creates counters in it"
         raise OwningRefused(CounterReason.RESERVED, msg)
+    if asker.principal is None and session.namespaces([namespace])[namespace].closed:
+        msg = f"the namespace {namespace} is closed: only people with an account create counters in it"
+        raise OwningRefused(CounterReason.CLOSED, msg)

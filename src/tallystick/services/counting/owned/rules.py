@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tallystick.ledger import Session
 from tallystick.ledger.folding import CounterWrite
-from tallystick.model.counter import LOCKED, RESTRICTED, Add, Counter, Outcome, RefusalReason
+from tallystick.model.counter import FROZEN, LOCKED, RESTRICTED, Add, Counter, Outcome, RefusalReason
 from tallystick.model.key import Key, lane_of
 from tallystick.services.counting.owned.rows import CounterOwner, owner_of
 
@@ -59,7 +59,7 @@ def held_up(
             owners[item.key] = owner_of(session, item.key)
         owner = owners[item.key] or CounterOwner()
         # What is refused for another reason must not be noted as counted.
-        counts = not counter.flags & LOCKED and counter.lower <= operation.amount <= counter.upper
+        counts = not counter.flags & (LOCKED | FROZEN) and counter.lower <= operation.amount <= counter.upper
         if owner.origins and item.sender.origin not in owner.origins:
             kept[id(item)] = RefusalReason.RESTRICTED
         elif counts and owner.one_each and not _is_new(session, item.key, owner.one_each, item.sender.visitor, now):

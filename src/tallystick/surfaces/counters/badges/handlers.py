@@ -27,6 +27,7 @@ from tallystick.surfaces.counters.badges.measuring import is_measured
 from tallystick.surfaces.counters.badges.styles import REFUSED
 from tallystick.surfaces.counters.badges.wording import message_of, refusal_text
 from tallystick.surfaces.counters.errors import (
+    BY_REFUSAL,
     CREATION_LIMITED,
     CREATION_OFF,
     CREATION_OFF_MESSAGE,
@@ -196,7 +197,7 @@ async def _counted(services: Services, call: PublicCall, key: Key) -> int:
     Where the counter's bounds, or the rules of its owner, do not let the request count, its value is as it was.
     """
     counting = services.counting
-    outcome = await counting.add(key, counting.hit, _admission(call))
+    outcome = await counting.add(key, counting.hit, _admission(call, key.namespace))
     if outcome.refused is RefusalReason.RESTRICTED:
         sender = await sender_of(services.counter_visitors, call.kit.addresses, key, call.scope)
         outcome = await counting.add_checked(key, counting.hit, sender)
@@ -205,18 +206,20 @@ async def _counted(services: Services, call: PublicCall, key: Key) -> int:
     if outcome.refused is RefusalReason.RESERVED:
         msg = "this namespace is reserved: only the owner of its site creates counters in it"
         raise OwningRefused(CounterReason.RESERVED, msg)
+    if outcome.refused in {RefusalReason.CLOSED, RefusalReason.FULL}:
+        code, text = BY_REFUSAL[outcome.refused]
+        raise CounterRefused(403, code, text)
     if call.kit.public_counters == "existing":
         raise CounterRefused(403, CREATION_OFF, CREATION_OFF_MESSAGE)
-    msg = "too many new counters from your address; try again in 1 s"
+    msg = "too many new counters from your address; try again a little later"
     raise CounterRefused(429, CREATION_LIMITED, msg, headers=retry_after(1))
 
 
-def _admission(call: PublicCall) -> Callable[[], bool] | None:
-    """The check that is made before a counter is created; None where there is no limit."""
+def _admission(call: PublicCall, namespace: str) -> Callable[[], bool]:
+    """The check that is made before a counter is created."""
     if call.kit.public_counters != "open":
         return lambda: False
-    creations = call.kit.creations
-    return None if creations is None else partial(creations.admit, call.client)
+    return partial(call.kit.creations.admit, call.client, namespace)
 
 
 def _draw(form: Form, request: BadgeRequest, label: str, number: BadgeNumber) -> Drawn:

@@ -31,11 +31,12 @@ def new_key(form: Form) -> Key:
     return key
 
 
-def creation(form: Form, lifetime: int) -> Create:
+def creation(form: Form, lifetime: int, *, authorized: bool = False) -> Create:
     """The counter that a form describes.
 
     Args:
         lifetime: of the counter, milliseconds.
+        authorized: whether it may be made in any namespace.
 
     Raises:
         InvalidFields: a number is none, or does not fit.
@@ -46,7 +47,8 @@ def creation(form: Form, lifetime: int) -> Create:
         raise InvalidFields({"lower": [NOT_DOWN]})
     if upper < 0:
         raise InvalidFields({"upper": [NOT_UP]})
-    return Create(_number(form, "value", default.value), lower, upper, form.checked("resettable"), lifetime)
+    value, resettable = _number(form, "value", default.value), form.checked("resettable")
+    return Create(value, lower, upper, resettable, lifetime, known=True, authorized=authorized)
 
 
 def new_value(form: Form) -> int:

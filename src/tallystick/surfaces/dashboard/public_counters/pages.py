@@ -6,6 +6,7 @@ and do what ``tallystick counter`` does.
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -13,13 +14,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused
-from tallystick.model.counter import FOREVER, Add, Counter, Outcome, RefusalReason, alive
+from tallystick.model.counter import FOREVER, FROZEN, Add, Counter, Outcome, RefusalReason, alive
 from tallystick.model.key import Key
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.counting.counting import Counting
 from tallystick.services.counting.finding import key_named, public_counters
 from tallystick.services.counting.history import CounterHistory, HistoryQuestion, counter_history
-from tallystick.services.counting.managing import delete_public_counter, set_public_counter
+from tallystick.services.counting.managing import (
+    delete_public_counter,
+    freeze_public_counter,
+    set_public_counter,
+)
 from tallystick.surfaces.dashboard.badges.pasting import badge_page
 from tallystick.surfaces.dashboard.counters.pages import zone_of
 from tallystick.surfaces.dashboard.public_counters.form import NEW_FIELDS, creation, new_key, new_value
@@ -48,6 +53,7 @@ REFUSED = {
     RefusalReason.OUT_OF_BOUNDS: N_("This counter does not count in that direction."),
     RefusalReason.LOCKED: N_("The owner of this counter has locked it: it can only be read."),
     RefusalReason.RESTRICTED: N_("This counter counts only on the pages of its owner."),
+    RefusalReason.FROZEN: N_("The operator of this server stopped all changes of this counter."),
     RefusalReason.RESERVED: N_("Only the owner of this namespace's site makes counters in it."),
     RefusalReason.CREATION_LIMITED: N_("Too many new counters in a second. Try again."),
 }
@@ -80,11 +86,11 @@ class PublicCounterPages:
 
     Args:
         switch: whether there are public counters, and whether people who are no superusers create them.
-        creations: the limit of new counters, the same as for requests of the API; None for no limit.
+        creations: the limits of new counters, the same as for requests of the API.
     """
 
     def __init__(
-        self, services: PageServices, counting: Counting, switch: PublicCounters, creations: CreationLimit | None
+        self, services: PageServices, counting: Counting, switch: PublicCounters, creations: CreationLimit
     ) -> None:
         self._services, self._counting, self._switch = services, counting, switch
         self._creations = creations
@@ -104,13 +110,14 @@ class PublicCounterPages:
         if not superuser and self._switch != "open":
             raise HTTPException(404)
         try:
-            key, operation = new_key(request.form), creation(request.form, self._counting.lifetime)
+            key = new_key(request.form)
+            operation = creation(request.form, self._counting.lifetime, authorized=superuser)
         except InputRefused as error:
             return await self._show_list(request, problems_of(error))
         address = self._services.addresses.of(request.http.scope)
 
         def admit() -> bool:
-            return superuser or self._creations is None or self._creations.admit(address)
+            return superuser or self._creations.admit(address, key.namespace)
 
         outcome = await self._counting.create(key, operation, admit)
         if outcome.refused is not None:
@@ -146,6 +153,14 @@ class PublicCounterPages:
         arguments = shown.key, value, self._counting.lifetime, request.now
         outcome = await self._services.write(request, set_public_counter, *arguments)
         return await self._done(request, shown, outcome, "set")
+
+    async def freeze(self, request: PageRequest) -> Response:
+        """Stop all changes of the counter, or allow them again."""
+        shown = await self._managed(request)
+        frozen = request.form.text("frozen") == "yes"
+        function = partial(freeze_public_counter, frozen=frozen)
+        outcome = await self._services.write(request, function, shown.key, request.now)
+        return await self._done(request, shown, outcome, "frozen" if frozen else "unfrozen")
 
     async def delete(self, request: PageRequest) -> Response:
         """Delete the counter."""
@@ -243,6 +258,7 @@ class PublicCounterPages:
             "counter": shown.counter,
             "history": await asyncio.to_thread(shown_history, request.language, history, _period(request)),
             "periods": PERIODS,
+            "frozen": bool(shown.counter.flags & FROZEN),
             "address": _place(shown.key),
             "badge_page": badge_page(str(shown.key)),
             "switch": self._switch,
@@ -275,6 +291,7 @@ def _plain(shown: ShownPublicCounter) -> dict[str, Any]:
         "lower": counter.lower,
         "upper": counter.upper,
         "resettable": counter.resettable,
+        "frozen": bool(counter.flags & FROZEN),
         "created": moment_text(shown.created),
         "expires": moment_text(shown.expires),
         "changed": moment_text(shown.changed),

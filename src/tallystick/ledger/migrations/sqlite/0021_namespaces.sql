@@ -1,0 +1,20 @@
+-- How many public counters each namespace has. One row a lane where transactions are of one lane, so that two of them
+-- never wait for the same row; here all are in lane 0. The sum counts: a row may be below 0 after a move.
+CREATE TABLE namespace_keys (
+    namespace TEXT    NOT NULL,
+    lane      INTEGER NOT NULL,
+    keys      INTEGER NOT NULL,
+    PRIMARY KEY (namespace, lane)
+) STRICT, WITHOUT ROWID;
+INSERT INTO namespace_keys (namespace, lane, keys)
+SELECT namespace, 0, count(*) FROM counter WHERE substr(namespace, 1, 1) <> ':' GROUP BY namespace;
+CREATE INDEX namespace_keys_by_number ON namespace_keys (lane, keys);
+
+-- Namespaces in which nobody without an account creates counters.
+CREATE TABLE closed_namespace (
+    namespace TEXT    PRIMARY KEY,
+    created   INTEGER NOT NULL   -- Unix milliseconds
+) STRICT, WITHOUT ROWID;
+
+-- Counters that the operator has frozen: bit 8 of their flags is set, and no greater one.
+CREATE INDEX counter_frozen ON counter (namespace, key) WHERE flags >= 8;
