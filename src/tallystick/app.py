@@ -23,7 +23,7 @@ from tallystick.web.bodies import SMALL_BODY, Bodies, may_have_body
 from tallystick.web.dispatch import claims, dispatchers, refusal_answer
 from tallystick.web.openapi import Description
 from tallystick.web.own_address import OwnAddress
-from tallystick.web.public_limits import CreationLimit, KeyedLimit
+from tallystick.web.public_limits import VISITORS, CreationLimit, KeyedLimit
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.surface import Kit, Surface, default_rates, openapi_files, streamed_bodies
 from tallystick.web.traffic import Traffic
@@ -75,6 +75,7 @@ class Application:
             admits_new_name=lambda site, address: (
                 kit.limits.admit_address(goatcounter.NEW_NAMES.name, address, site).admitted
             ),
+            admits_visitor=lambda address: kit.limits.admit_address(VISITORS.name, address).admitted,
             counter_lifetime=settings.counter_lifetime,
             default_site=settings.default_site,
             hide_foreign=settings.hide_foreign_counters,

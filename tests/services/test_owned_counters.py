@@ -16,7 +16,7 @@ from tallystick.model.account import Principal
 from tallystick.model.counter import FOREVER, LIFETIME_MS, Add, Amend, Counter, Create, Outcome, RefusalReason
 from tallystick.model.key import Key, lane_of
 from tallystick.services.accounts.audit import events
-from tallystick.services.accounts.sites import NewSite, create_site
+from tallystick.services.accounts.sites import NewSite, Sites, create_site
 from tallystick.services.accounts.tokens import secret_digest, stored_principal
 from tallystick.services.counting.counting import Counting
 from tallystick.services.counting.owned.changing import (
@@ -223,7 +223,7 @@ async def test_many_visitors_at_once_are_each_counted_once(owned: Owned) -> None
 
 async def test_visitors_of_two_counters_cannot_be_compared(owned: Owned) -> None:
     visitors, agent = (
-        CounterVisitors(owned.ledger),
+        CounterVisitors(owned.ledger, Sites(owned.ledger)),
         "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     )
     address = ip_address("192.0.2.1")

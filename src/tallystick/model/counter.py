@@ -287,8 +287,10 @@ def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | N
 
 
 def _set(live: Counter, operation: Set, now: int) -> tuple[Counter, Outcome]:
-    if live.flags > OWNED and not operation.forced:
-        return live, _barred(live.value, live.flags)
+    # A counter without an owner that counts visitors once may still be set where it is resettable.
+    barring = live.flags if live.flags & OWNED else live.flags & ~RESTRICTED
+    if barring > OWNED and not operation.forced:
+        return live, _barred(live.value, barring)
     if not (live.resettable or operation.forced):
         return live, Outcome(live.value, live.value, RefusalReason.NOT_RESETTABLE)
     if not INT64_MIN <= operation.value <= INT64_MAX:

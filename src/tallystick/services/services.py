@@ -31,7 +31,7 @@ from tallystick.services.counting.counter_uploads import CounterUploads
 from tallystick.services.counting.counting import Counting
 from tallystick.services.counting.many import ManyCounters
 from tallystick.services.counting.owned.service import OwnedCounters
-from tallystick.services.counting.owned.visitors import CounterVisitors
+from tallystick.services.counting.owned.visitors import AdmitsVisitor, CounterVisitors
 from tallystick.services.exports.exports import Exports
 from tallystick.services.feed.following import Following
 from tallystick.services.idempotency import InFlight
@@ -107,6 +107,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
     knowledge: Knowledge | None = None,
     seals: Seals | None = None,
     admits_new_name: Admits | None = None,
+    admits_visitor: AdmitsVisitor | None = None,
     counter_lifetime: int = LIFETIME_MS,
     default_site: str = "",
     hide_foreign: bool = False,
@@ -119,6 +120,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         seals: with the key of this data directory; without them the secrets of authenticator apps are valid until the
             server stops.
         admits_new_name: the limit of new names per site and address; None for no limit.
+        admits_visitor: the limit of visitors of unique counters per address; None for no limit.
         counter_lifetime: of public counters, in ms since their last change.
         default_site: the site that counts for Hosts without a site.
         hide_foreign: refuse changes of foreign shared counters with "not found" in place of "forbidden".
@@ -137,7 +139,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         counter_numbers=CounterNumbers(ledger),
         many_counters=ManyCounters(ledger, counter_lifetime, in_flight),
         owned_counters=OwnedCounters(ledger, in_flight),
-        counter_visitors=CounterVisitors(ledger),
+        counter_visitors=CounterVisitors(ledger, sites, admits_visitor),
         setup=Setup(ledger),
         seals=seals or Seals.new(),
         superuser_logins=SuperuserLogins(ledger),

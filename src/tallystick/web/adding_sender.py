@@ -1,6 +1,7 @@
 """The sender of an addition to a public counter, as the rules of the counter's owner see it."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,8 @@ async def sender_of(
     """
     headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
     agent = headers.get(b"user-agent", b"").decode("latin-1")
-    return AddingSender(origin_of(headers), await visitors.of(key, addresses.of(scope), agent))
+    address = addresses.of(scope)
+    return AddingSender(origin_of(headers), await visitors.of(key, address, agent), partial(visitors.admits, address))
 
 
 def origin_of(headers: Mapping[bytes, bytes]) -> str:

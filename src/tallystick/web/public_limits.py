@@ -8,6 +8,8 @@ from tallystick.web.address import ClientAddresses, rate_limit_name
 from tallystick.web.rate_limit import Admission, Rate, RateLimits, Windows
 
 KEYED = Rate("keyed", 600, 60, "changes of public counters with an Idempotency-Key, per address")
+VISITORS = Rate("unique-visitors", 2_000, 3_600, "visitors that unique counters take an address for")
+"""Who makes up browsers would be many visitors, each of which leaves a row."""
 KEYED_AN_HOUR = 100_000
 """Requests with an ``Idempotency-Key``, from all addresses: each leaves a record for a day."""
 

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from support.analytics import HOST
 from support.asking import Answer
@@ -45,6 +44,7 @@ ROWS: dict[tuple[str, str], tuple[Any, tuple[int, ...]]] = {
     ("POST", "/api/counters/{namespace}/{key}/reset"): (None, OWNERS),
     ("POST", "/api/counters/{namespace}/{key}/rename"): ({"key": "renamed"}, OWNERS),
     ("POST", "/api/counters/{namespace}/{key}/claim"): (None, PROVEN),
+    ("POST", "/api/counters/{namespace}/{key}/secret"): (None, OWNERS),
     ("GET", "/history/{namespace}/{file}"): (None, ANYONE),
     ("GET", "/badge/{namespace}/{file}"): (None, ANYONE),
     ("GET", "/badge/{file}"): (None, (404,) * len(ASKERS)),
@@ -91,9 +91,9 @@ class Rights:
         return await self.ask(method, named, bearer, body)
 
 
-@pytest.fixture
-async def rights(tmp_path: Path) -> AsyncIterator[Rights]:
-    async with in_process(tmp_path, rate_limit=UNLIMITED) as site:
+@asynccontextmanager
+async def served(data: Path, **settings: Any) -> AsyncIterator[Rights]:
+    async with in_process(data, rate_limit=UNLIMITED, **settings) as site:
         ledger = site.application.ledger
         superuser = await a_person(ledger)
         own = await a_site(ledger, superuser, HOST)
@@ -120,13 +120,30 @@ async def _with_secret(site: InProcess) -> str:
     return secret
 
 
-async def test_every_route_is_asked_by_everyone(rights: Rights) -> None:
+async def test_every_route_is_asked_by_everyone(tmp_path: Path) -> None:
     assert {(route.method, route.path) for route in ROUTES} == set(ROWS), "each route takes a row"
-    for (method, path), (_, expected) in ROWS.items():
-        answers = [await rights.tried(method, path, asker) for asker in ASKERS]
-        assert tuple(answer.status for answer in answers) == expected, (method, path)
-        for answer in answers:
-            if answer.status >= 400:
-                told = answer.json().get("error", {})  # a refused badge is a badge
-                assert path.startswith("/badge") or told
-                assert told.keys() <= {"code", "message", "field"}
+    async with served(tmp_path) as rights:
+        for (method, path), (_, expected) in ROWS.items():
+            answers = [await rights.tried(method, path, asker) for asker in ASKERS]
+            assert tuple(answer.status for answer in answers) == expected, (method, path)
+            for answer in answers:
+                if answer.status >= 400:
+                    told = answer.json().get("error", {})  # a refused badge is a badge
+                    assert path.startswith("/badge") or told
+                    assert told.keys() <= {"code", "message", "field"}
+
+
+async def test_where_anyone_may_join_names_of_sites_prove_nothing(tmp_path: Path) -> None:
+    """Anyone could enter a site with the name of somebody else's."""
+    async with served(tmp_path, join="anyone") as rights:
+        owner, superuser = rights.tokens["writing"], rights.tokens["superuser"]
+        await rights.site.ask(f"/hit/{HOST}/visits")
+        claim, namespace = f"/api/counters/{HOST}/visits/claim", f"/api/counters/{HOST}"
+        for method, path in (("POST", claim), ("PUT", namespace)):
+            refused = await rights.ask(method, path, owner)
+            assert (refused.status, refused.json()["error"]["code"]) == (403, "no-proof")
+            assert (await rights.ask(method, path, superuser)).status == 200
+        new = {"namespace": HOST, "key": "another"}
+        assert (await rights.ask("POST", "/api/counters", owner, new)).status == 201, (
+            "a superuser has reserved it for them"
+        )

@@ -317,6 +317,16 @@ class Sites:
             return site
         raise NoSuchSite(name, empty=not self._sites)
 
+    async def with_name(self, name: str) -> Site | None:
+        """The site that ``named`` finds; None without one, as of the last eighth of a second.
+
+        Raises:
+            StoreUnavailable: the ledger cannot be read.
+        """
+        if not self._fresh():
+            await self._read_again()
+        return self._look_up_name(name)
+
     async def all(self) -> list[Site]:
         """All active sites, oldest first."""
         if not self._fresh():

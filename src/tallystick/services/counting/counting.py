@@ -12,6 +12,7 @@ from tallystick.model.counter import (
     HIT,
     LIFETIME_MS,
     NEVER,
+    RESTRICTED,
     Add,
     Counter,
     Create,
@@ -23,7 +24,7 @@ from tallystick.model.counter import (
 )
 from tallystick.model.key import Key, is_public, lane_of
 from tallystick.services.counting.add_once import AddOnce, ReplayedAddition, add_once
-from tallystick.services.counting.owned.rules import AddingSender
+from tallystick.services.counting.owned.rules import AddingSender, create_unique
 from tallystick.services.idempotency import InFlight, KeyedRequest
 
 SWEPT_AT_ONCE = 2_000
@@ -95,6 +96,12 @@ class Counting:
     def create(self, key: Key, operation: Create, admit: Admit | None = None) -> "Future[Outcome]":
         """Create a counter."""
         return self._ledger.count(key, operation, admit)
+
+    async def create_unique(self, key: Key, operation: Create, one_each: str, admit: Admit | None = None) -> Outcome:
+        """Create a counter that counts each visitor once in an ``hour``, a ``day`` or a ``visit``."""
+        self._ledger.note_request()
+        item = CounterWrite(key, replace(operation, flags=RESTRICTED), admit)
+        return await self._ledger.write(create_unique, item, one_each, self._ledger.clock())
 
     async def get(self, key: Key) -> Counter | None:
         """The committed state of a counter; None if it does not exist."""

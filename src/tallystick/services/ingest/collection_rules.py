@@ -1,7 +1,7 @@
 """A site's settings prepared for the pipeline, so that they are not evaluated again for each hit."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -89,7 +89,7 @@ def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts
         collects_hits=Collect.HITS in collected,
         collects_props=settings.collect_props,
         regions=frozenset(map(str.upper, settings.collect_regions)) if keeps_regions else None,
-        ignored=_ignored(settings.ignore_ips),
+        ignored=ignored_addresses(settings.ignore_ips),
         ignored_countries=frozenset(settings.ignore_countries),
         ignored_pages=re.compile(path_expression(settings.ignore_paths)) if settings.ignore_paths else None,
         ignored_hosts=re.compile(host_expression(settings.ignore_hosts)) if settings.ignore_hosts else None,
@@ -114,7 +114,9 @@ def address_of(text: str) -> Address | str:
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
-def _ignored(entries: Iterable[str]) -> Ignored | None:
+@lru_cache(1_000)
+def ignored_addresses(entries: tuple[str, ...]) -> Ignored | None:
+    """The addresses and networks of a site's ``ignore_ips``; None without any."""
     texts: set[Address | str] = set()
     networks = []
     for text in entries:

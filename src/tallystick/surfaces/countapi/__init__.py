@@ -7,7 +7,7 @@ from tallystick.surfaces.countapi import hot
 from tallystick.surfaces.countapi.app import NAME, CountApi
 from tallystick.surfaces.countapi.errors import REASONS
 from tallystick.surfaces.countapi.routes import PREFIXES
-from tallystick.web.public_limits import CREATIONS, KEYED
+from tallystick.web.public_limits import CREATIONS, KEYED, VISITORS
 from tallystick.web.surface import Kit, Surface, SurfaceApps
 
 
@@ -21,7 +21,7 @@ SURFACE = Surface(
     name=NAME,
     prefixes=PREFIXES,
     build=build,
-    rates=(KEYED, CREATIONS),
+    rates=(KEYED, CREATIONS, VISITORS),
     reasons=REASONS,
     openapi=files(__name__) / "openapi.yaml",
 )

@@ -24,6 +24,8 @@ from tallystick.web.idempotency import key_in
 from tallystick.web.rate_limit import UNLIMITED, Admission
 
 SENDER = "countapi"
+WINDOWS = ("hour", "day", "visit")
+"""In which ``unique`` counts a visitor once."""
 """The sender in the identity of keyed requests. There are no accounts here, so it is the same for all of them."""
 
 
@@ -166,11 +168,15 @@ async def create(counting: Counting, request: Request) -> Payload:
     if key is None:
         raise InputRefused(MALFORMED_NAME)
     operation = _creation(parameters, counting.lifetime)
+    one_each = wire.choice(parameters, "unique", WINDOWS)
     path = str(key).encode()
     if not request.counts:
         reason = RefusalReason.MISSING if await counting.get(key) is None else RefusalReason.EXISTS
         return refused(reason, wire.create_body(None, None), path)
-    outcome = await counting.create(key, operation, request.admit(key))
+    if one_each is None:
+        outcome = await counting.create(key, operation, request.admit(key))
+    else:
+        outcome = await counting.create_unique(key, operation, one_each, request.admit(key))
     if outcome.refused is None:
         return Payload(200, wire.create_body(key, outcome.value), path)
     return refused(outcome.refused, wire.create_body(None, None), path)

@@ -182,6 +182,21 @@ def integer_64(parameters: dict[str, str], name: str) -> int | None:
     return number
 
 
+def choice(parameters: dict[str, str], name: str, choices: tuple[str, ...]) -> str | None:
+    """A parameter with a few values; None when it is absent.
+
+    Raises:
+        InputRefused: it has another value.
+    """
+    text = parameters.get(name, "")
+    if text in ABSENT:
+        return None
+    if text not in choices:
+        msg = f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}"
+        raise InputRefused(msg)
+    return text
+
+
 def flag(parameters: dict[str, str], name: str) -> bool:
     """Off unless 1 or true: the typed client sends true, which the original service is said to have ignored."""
     text = parameters.get(name, "").strip(" ").lower()

@@ -47,7 +47,7 @@ async def asker_of(services: Services, call: PublicCall, needed: Permission) -> 
         msg = "the token is not valid: it was deleted, or is not written as it was given"
         raise Unauthorized(msg)
     require_permission(principal, needed)
-    return Asker(principal)
+    return Asker(principal, names_prove=call.kit.join == "invited")
 
 
 async def known_asker(services: Services, call: PublicCall, needed: Permission) -> Asker:

@@ -45,7 +45,7 @@ UNCACHED: Headers = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-PREFLIGHT = preflight_headers(COMMON, b"Content-Type")
+PREFLIGHT = preflight_headers(COMMON, b"Content-Type, Idempotency-Key")
 
 CODE_BY_STATUS = {
     400: "bad-request",

@@ -46,10 +46,7 @@ async def create(services: Services, call: PublicCall) -> ApiResponse:
     )
     admit = admits_creation(call, asker, key.namespace)
     done = await _change(services, call, asker, changing.create_owned, key, operation, body.rules, name, admit)
-    members = counter_members(done.found)
-    if done.nonce:
-        members["secret"] = secret_of(done.nonce, name)
-    return as_json(members, 201, ((b"location", f"/api/counters/{key}".encode()), *_marks(done)))
+    return as_json(_with_secret(done, name), 201, ((b"location", f"/api/counters/{key}".encode()), *_marks(done)))
 
 
 async def amend(services: Services, call: PublicCall) -> ApiResponse:
@@ -103,6 +100,15 @@ async def claim(services: Services, call: PublicCall) -> ApiResponse:
     return _counter(await _change(services, call, asker, changing.claim_counter, key))
 
 
+async def renew(services: Services, call: PublicCall) -> ApiResponse:
+    """Give the counter a new secret; the one before proves nothing any more."""
+    asker = await known_asker(services, call, Permission.COUNTERS_WRITE)
+    require_strong_key(call, "it brings the secret again")
+    key, name, _ = call.key, idempotency_key(call), decoded(call.body, EmptyBody)
+    done = await _change(services, call, asker, changing.renew_secret, key, name)
+    return as_json(_with_secret(done, name), headers=_marks(done))
+
+
 async def reserve(services: Services, call: PublicCall) -> ApiResponse:
     """Let only the owner of a site create counters in the namespace that has its name."""
     asker = await known_asker(services, call, Permission.COUNTERS_WRITE)
@@ -130,6 +136,14 @@ async def _change(
     """Carry out ``function(session, asker, *arguments, now)``; once, if the request has an Idempotency-Key."""
     request = keyed_request(call, asker)
     return await services.owned_counters.change(asker, request, function, *arguments, call.now)
+
+
+def _with_secret(done: OwnedResult, idempotency_key: str) -> dict[str, Any]:
+    """The members of a counter, and its secret if the request has made one."""
+    members = counter_members(done.found)
+    if done.nonce:
+        members["secret"] = secret_of(done.nonce, idempotency_key)
+    return members
 
 
 def _counter(done: OwnedResult) -> ApiResponse:

@@ -37,6 +37,7 @@ ROUTES = (
     PublicRoute("POST", "/api/counters/{namespace}/{key}/reset", owning.reset),
     PublicRoute("POST", "/api/counters/{namespace}/{key}/rename", owning.rename),
     PublicRoute("POST", "/api/counters/{namespace}/{key}/claim", owning.claim),
+    PublicRoute("POST", "/api/counters/{namespace}/{key}/secret", owning.renew),
     PublicRoute("GET", "/history/{namespace}/{file}", history.of_counter),
     BadgeRoute("GET", "/badge/{namespace}/{file}", badges.of_counter),
     BadgeRoute("GET", "/badge/{file}", badges.of_site, switched=False),

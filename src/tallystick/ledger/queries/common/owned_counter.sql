@@ -36,6 +36,10 @@ UPDATE owned_counter SET account = NULL WHERE account = :account;
 -- The site whose owner alone creates counters in a namespace; null if everybody does.
 SELECT site FROM reserved_namespace WHERE namespace = :namespace;
 
+-- name: reservations()
+-- All reserved namespaces by name, each with its site.
+SELECT namespace, site FROM reserved_namespace ORDER BY namespace;
+
 -- name: reserve_namespace(namespace, site, created)!
 -- Reserve a namespace for the owner of a site.
 INSERT INTO reserved_namespace (namespace, site, created) VALUES (:namespace, :site, :created)

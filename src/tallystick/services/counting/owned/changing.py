@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from tallystick.errors import CounterReason, InvalidFields, OwningRefused
-from tallystick.ledger import Session
+from tallystick.ledger import Session, Totals
 from tallystick.ledger.folding import Admit, CounterWrite, count_keys, fold, fold_over
 from tallystick.ledger.history import HistoryChanges
 from tallystick.model.counter import FROZEN, Amend, Counter, Create, Delete, Operation, RefusalReason, Set, alive
@@ -24,10 +24,10 @@ from tallystick.services.counting.owned.proving import (
     new_nonce,
     no_such_counter,
     owned_by_asker,
+    proving_site,
     refuse_frozen,
     require_namespace,
     secret_of,
-    site_proving,
 )
 from tallystick.services.counting.owned.rows import CounterOwner, OwnedCounter, move_rows, store_owner
 
@@ -90,6 +90,7 @@ def create_owned(  # noqa: PLR0913, PLR0917  # what is created, by whom and when
     counter = _carried_out(session, key, replace(operation, flags=flags, authorized=True), admit, now)
     store_owner(session, key, owner)
     _note(session, asker, EventKind.COUNTER_CREATED, key, now)
+    session.add_totals(lane_of(key), Totals(keys_created=1))  # last: see ``add_once``
     return OwnedResult(OwnedCounter(key, counter, owner), nonce)
 
 
@@ -113,6 +114,7 @@ def set_owned(session: Session, asker: Asker, key: Key, value: int, now: int) ->
     before, owner = owned_by_asker(session, asker, key, now)
     counter = _carried_out(session, key, Set(value, forced=True), None, now)
     _note(session, asker, EventKind.COUNTER_SET, key, now, f"{before.value} to {value}")
+    session.add_totals(lane_of(key), Totals(keys_updated=1))
     return OwnedResult(OwnedCounter(key, counter, owner))
 
 
@@ -134,7 +136,7 @@ def claim_counter(session: Session, asker: Asker, key: Key, now: int) -> OwnedRe
     if found.owner is not None and not found.owner.is_nobody:
         msg = f"{key} has an owner already"
         raise OwningRefused(CounterReason.ALREADY_OWNED, msg)
-    if not asker.is_superuser and site_proving(session, asker, key.namespace) is None:
+    if not asker.is_superuser and proving_site(session, asker, key.namespace) is None:
         msg = (
             f"{key} belongs to nobody, and nothing proves that it is yours: its namespace has to be the host name"
             " or the domain of a site on this server of which you are an admin"
@@ -147,6 +149,37 @@ def claim_counter(session: Session, asker: Asker, key: Key, now: int) -> OwnedRe
     )
     store_owner(session, key, owner)
     _note(session, asker, EventKind.COUNTER_CLAIMED, key, now)
+    return OwnedResult(OwnedCounter(key, counter, owner))
+
+
+def renew_secret(session: Session, asker: Asker, key: Key, idempotency_key: str, now: int) -> OwnedResult:
+    """Give a counter a new secret; the one before proves nothing any more. An account that owns it keeps it.
+
+    Args:
+        idempotency_key: of the request; empty without one.
+    """
+    counter, owner = owned_by_asker(session, asker, key, now)
+    nonce = new_nonce()
+    changed = replace(owner, digest=digest_of(secret_of(nonce, idempotency_key)))
+    store_owner(session, key, changed)
+    _note(session, asker, EventKind.COUNTER_CHANGED, key, now, "a new secret")
+    return OwnedResult(OwnedCounter(key, counter, changed), nonce)
+
+
+def give_counter(session: Session, asker: Asker, key: Key, account: int | None, secret: str, now: int) -> OwnedResult:  # noqa: PLR0913, PLR0917  # whose it becomes, by whom and when
+    """Make an account the owner of a counter, or whoever has a secret, in the place of any owner before. For operators.
+
+    Args:
+        account: id; None for none.
+        secret: empty for none.
+    """
+    found = loaded_counter(session, key, now)
+    digest = digest_of(secret) if secret else None
+    owner = replace(found.owner or CounterOwner(created=now), account=account, digest=digest)
+    flags = owner.flags(locked=found.locked) | found.counter.flags & FROZEN
+    counter = _carried_out(session, key, Amend(flags=flags), None, now)
+    store_owner(session, key, owner)
+    _note(session, asker, EventKind.COUNTER_CHANGED, key, now, "a new owner")
     return OwnedResult(OwnedCounter(key, counter, owner))
 
 
@@ -180,7 +213,7 @@ def rename_owned(  # noqa: PLR0913, PLR0917  # what is renamed, by whom and when
 
 def reserve_namespace(session: Session, asker: Asker, namespace: str, now: int) -> None:
     """Let only the owner of a site create counters in the namespace that has its name."""
-    site = site_proving(session, asker, namespace)
+    site = proving_site(session, asker, namespace)
     if site is None:
         msg = (
             f"nothing proves that {namespace} is yours: it has to be the host name or the domain of a site on this"
@@ -267,5 +300,5 @@ def _note(  # noqa: PLR0913, PLR0917  # the parts of an event
     session: Session, asker: Asker, kind: EventKind, key: Key, now: int, detail: str = ""
 ) -> None:
     """Note what an account did. Who has only a secret is nobody that the log could name."""
-    if asker.principal is not None:
+    if asker.principal is not None or asker.is_operator:
         note(session, kind, now, str(key), detail)

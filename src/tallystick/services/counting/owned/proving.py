@@ -10,8 +10,9 @@ from msgspec import Struct
 from tallystick.errors import CounterReason, OwningRefused
 from tallystick.ledger import Session
 from tallystick.model.account import Principal
-from tallystick.model.counter import FROZEN, Counter, alive
+from tallystick.model.counter import FROZEN, OWNED, Counter, alive
 from tallystick.model.key import Key
+from tallystick.model.site import Site
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.counting.owned.rows import CounterOwner, OwnedCounter, owner_of
@@ -26,10 +27,15 @@ class Asker(Struct, frozen=True):
     Attributes:
         principal: of a token; None without one.
         digest: of a counter's secret; None without one.
+        names_prove: whether a site's name proves something. It is what somebody entered, so it does not where anyone
+            may join the server: there only superusers claim counters and reserve namespaces.
+        is_operator: whether the command line asks: it may do what superusers may.
     """
 
     principal: Principal | None = None
     digest: bytes | None = None
+    names_prove: bool = True
+    is_operator: bool = False
 
     @property
     def account(self) -> int | None:
@@ -39,7 +45,7 @@ class Asker(Struct, frozen=True):
     @property
     def is_superuser(self) -> bool:
         """Whether a superuser of this server asks: they may do what owners may."""
-        return self.principal is not None and is_superuser(self.principal.account)
+        return self.is_operator or (self.principal is not None and is_superuser(self.principal.account))
 
     def owns(self, owner: CounterOwner) -> bool:
         """Whether the sender has proved to be the owner of a counter."""
@@ -78,7 +84,8 @@ def owned_by_asker(session: Session, asker: Asker, key: Key, now: int) -> tuple[
     """
     found = loaded_counter(session, key, now)
     owner = found.owner
-    if owner is None or (owner.is_nobody and not asker.is_superuser):
+    ever_owned = found.counter.flags & OWNED
+    if owner is None or not ever_owned or (owner.is_nobody and not asker.is_superuser):
         msg = f"nobody owns {key}; the owner of the site {key.namespace} may claim it (POST /api/counters/{key}/claim)"
         raise OwningRefused(CounterReason.NOT_OWNED, msg)
     refuse_frozen(asker, found)
@@ -116,22 +123,30 @@ def no_such_counter(key: Key) -> OwningRefused:
     return OwningRefused(CounterReason.NOT_FOUND, f"there is no counter {key}")
 
 
-def site_proving(session: Session, asker: Asker, namespace: str) -> int | None:
+def site_named(session: Session, asker: Asker, namespace: str) -> int | None:
     """The id of the site that has a namespace's name, if the sender's person is an admin there.
 
     A token of other sites proves nothing. Superusers need no tie to the site.
     """
-    principal = asker.principal
-    if principal is None:
-        return None
-    account, token = principal.account, principal.token
     for site in active_sites(session):
         if namespace in (site.cname, site.domain):
-            # A token of counters alone names no sites: it is its person's.
-            covered = not token.sites or token.covers(site.id)
-            reached = account.site == site.root and covered and account.may("a", site.id)
-            return site.id if reached or asker.is_superuser else None
+            return site.id if asker.is_superuser or _administrates(asker, site) else None
     return None
+
+
+def proving_site(session: Session, asker: Asker, namespace: str) -> int | None:
+    """The id of the site that proves a namespace to be the sender's; None without a proof.
+
+    Raises:
+        OwningRefused: on this server, names of sites prove nothing.
+    """
+    if not (asker.names_prove or asker.is_superuser):
+        msg = (
+            "anyone may join this server and enter any site, so that a site's name proves nothing here: ask the"
+            f" server's operator (tallystick counter owner {namespace}/KEY --account EMAIL)"
+        )
+        raise OwningRefused(CounterReason.NO_PROOF, msg)
+    return site_named(session, asker, namespace)
 
 
 def require_namespace(session: Session, asker: Asker, namespace: str) -> None:
@@ -141,9 +156,18 @@ def require_namespace(session: Session, asker: Asker, namespace: str) -> None:
         OwningRefused
     """
     site = session.common.reservation_of(session.connection, namespace=namespace)
-    if site is not None and not asker.is_superuser and site_proving(session, asker, namespace) != site:
+    if site is not None and not asker.is_superuser and site_named(session, asker, namespace) != site:
         msg = f"the namespace {namespace} is reserved: only the owner of its site creates counters in it"
         raise OwningRefused(CounterReason.RESERVED, msg)
-    if asker.principal is None and session.namespaces([namespace])[namespace].closed:
+    if asker.principal is None and not asker.is_operator and session.namespaces([namespace])[namespace].closed:
         msg = f"the namespace {namespace} is closed: only people with an account create counters in it"
         raise OwningRefused(CounterReason.CLOSED, msg)
+
+
+def _administrates(asker: Asker, site: Site) -> bool:
+    if asker.principal is None:
+        return False
+    account, token = asker.principal.account, asker.principal.token
+    # A token of counters alone names no sites: it is its person's.
+    covered = not token.sites or token.covers(site.id)
+    return account.site == site.root and covered and account.may("a", site.id)

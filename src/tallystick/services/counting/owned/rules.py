@@ -6,11 +6,11 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tallystick.ledger import Session
-from tallystick.ledger.folding import CounterWrite
+from tallystick.ledger import Session, Totals
+from tallystick.ledger.folding import Admit, CounterWrite, fold
 from tallystick.model.counter import FROZEN, LOCKED, RESTRICTED, Add, Counter, Outcome, RefusalReason
 from tallystick.model.key import Key, lane_of
-from tallystick.services.counting.owned.rows import CounterOwner, owner_of
+from tallystick.services.counting.owned.rows import CounterOwner, owner_of, store_owner
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 VISIT_MS = 8 * HOUR_MS
@@ -26,10 +26,12 @@ class AddingSender(Struct, frozen=True):
     Attributes:
         origin: of the page that sent it; empty where nothing says it.
         visitor: digests of the visitor under the salts in use, the newest first; none for bots and unknown senders.
+        admit: the limit of visitors, called before one more is counted; None for no limit.
     """
 
     origin: str = ""
     visitor: tuple[bytes, ...] = ()
+    admit: Admit | None = None
 
 
 class SentAddition(CounterWrite, eq=False, kw_only=True):
@@ -62,11 +64,21 @@ def held_up(
         counts = not counter.flags & (LOCKED | FROZEN) and counter.lower <= operation.amount <= counter.upper
         if owner.origins and item.sender.origin not in owner.origins:
             kept[id(item)] = RefusalReason.RESTRICTED
-        elif counts and owner.one_each and not _is_new(session, item.key, owner.one_each, item.sender.visitor, now):
+        elif counts and owner.one_each and not _is_new(session, item.key, owner.one_each, item.sender, now):
             kept[id(item)] = None
         else:
             item.operation = replace(operation, passes=operation.passes | RESTRICTED)
     return kept
+
+
+def create_unique(session: Session, item: CounterWrite, one_each: str, now: int) -> Outcome:
+    """Create a counter without an owner that counts each visitor once in ``one_each``."""
+    folded = fold(session, [item], now)
+    (outcome,) = folded.outcomes
+    if outcome.refused is None:
+        store_owner(session, item.key, CounterOwner(one_each=one_each, created=now))
+        session.add_totals(item.lane, Totals(folded.keys_created, folded.keys_updated))
+    return outcome
 
 
 def unchanged(counter: Counter, reason: RefusalReason | None) -> Outcome:
@@ -85,13 +97,16 @@ def forget_seen(session: Session, now: int) -> None:
     session.common.forget_seen(session.connection, now=now, max_rows=FORGOTTEN_AT_ONCE)
 
 
-def _is_new(session: Session, key: Key, one_each: str, visitor: tuple[bytes, ...], now: int) -> bool:
+def _is_new(session: Session, key: Key, one_each: str, sender: AddingSender, now: int) -> bool:
     """Whether a visitor was not counted in the present window, and is noted as counted now."""
+    visitor = sender.visitor
     if not visitor:
         return False
     named: dict[str, Any] = {"lane": lane_of(key), "namespace": key.namespace, "key": key.key}
     ends = [session.common.seen_until(session.connection, **named, visitor=digest) for digest in visitor]
     counted_until = max((end for end in ends if end is not None and end > now), default=None)
+    if counted_until is None and sender.admit is not None and not sender.admit():
+        return False
     if counted_until is None or one_each == "visit":
         until = _end(one_each, now)
     elif ends[0] is None:
