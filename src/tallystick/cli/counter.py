@@ -2,9 +2,9 @@
 
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any, Never
+from typing import Annotated, Never
 
-from cyclopts import App, Parameter, Token
+from cyclopts import App, Parameter
 
 from tallystick.cli.counter_abuse import (
     Namespace,
@@ -17,6 +17,8 @@ from tallystick.cli.counter_abuse import (
     text_of,
     unfreeze,
 )
+from tallystick.cli.owned_counter import change, owner, release, reserve, reserved
+from tallystick.cli.support.counter_names import Name
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.support.prompts import Yes, confirm
 from tallystick.cli.transfer import export, import_
@@ -36,7 +38,7 @@ from tallystick.model.counter import (
     Set,
     alive,
 )
-from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
+from tallystick.model.key import Key
 from tallystick.services.counting.counter_files import row_of, to_json
 from tallystick.settings import CounterSettings, StorageSettings, whole_number
 
@@ -54,27 +56,13 @@ app.command(freeze, sort_key=9)
 app.command(unfreeze, sort_key=10)
 app.command(close, sort_key=11)
 app.command(reopen, sort_key=12)
+app.command(owner, sort_key=13)
+app.command(change, sort_key=14)
+app.command(reserve, sort_key=15)
+app.command(release, sort_key=16)
+app.command(reserved, sort_key=17)
 
 
-def _name(_type: Any, tokens: tuple[Token, ...]) -> Key:  # noqa: ANN401  # cyclopts hands the type in
-    namespace, slash, key = tokens[0].value.rpartition("/")
-    name = Key(namespace if slash else DEFAULT_NAMESPACE, key)
-    if not all(map(legal_name, name)):
-        msg = (
-            f"{tokens[0].value!r} is not a counter's name: write NAMESPACE/KEY or KEY, "
-            "each 3 to 64 of the characters A-Z a-z 0-9 . _ -"
-        )
-        raise ValueError(msg)
-    return name
-
-
-def _legal_namespace(_type: Any, text: str | None) -> None:  # noqa: ANN401
-    if text is not None and not legal_name(text):
-        msg = "it accepts 3 to 64 of the characters A-Z a-z 0-9 . _ -"
-        raise ValueError(msg)
-
-
-Name = Annotated[Key, Parameter(converter=_name, n_tokens=1, accepts_keys=False, metavar="NAME")]
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 Value = Annotated[int, whole_number(INT64_MIN, INT64_MAX)]
 
@@ -82,7 +70,7 @@ Value = Annotated[int, whole_number(INT64_MIN, INT64_MAX)]
 @app.command(name="list", sort_key=1)
 def list_(
     *,
-    namespace: Annotated[str | None, Parameter(validator=_legal_namespace, metavar="NAME", show_default=False)] = None,
+    namespace: Namespace = None,
     limit: Annotated[int, whole_number(1, LISTED_AT_MOST)] = 100,
     json: Json = False,
     settings: StorageSettings = StorageSettings(),
@@ -144,9 +132,8 @@ def create(  # noqa: PLR0913  # one an option
         update_lowerbound: The least amount of one update; -1 allows everyone to count down, too.
         update_upperbound: The greatest amount of one update.
     """
-    operation = Create(
-        value, update_lowerbound, update_upperbound, enable_reset, settings.counter_lifetime, authorized=True
-    )
+    lifetime = settings.counter_lifetime
+    operation = Create(value, update_lowerbound, update_upperbound, enable_reset, lifetime, authorized=True)
     _operate(name, operation, settings)
     print(name)
 
