@@ -326,6 +326,16 @@ def test_people_count_together_as_the_guide_says(tmp_path: Path) -> None:
     assert "event: counterUpdated" in printed
 
 
+def test_counters_have_owners_as_the_guide_says(tmp_path: Path) -> None:
+    guide = "owned-counters.md"
+    script = "\n".join(commands(guide)).replace("curl ", r"curl --write-out '\n' ")
+    with running_server(tmp_path / "data") as server:
+        printed = shell(script, tmp_path / "data", server.url).splitlines()
+    claims = re.findall(r"# (\{.*\})$", GUIDES[guide], re.MULTILINE)
+    assert len(claims) == 6
+    assert [claim for claim in claims if claim not in printed] == []
+
+
 def test_the_python_client_does_what_the_guide_says(tmp_path: Path) -> None:
     with analytics_server(tmp_path / "data", host=HOST, email=OWNER) as server:
         ada, bob = people_of_counters(tmp_path / "data", "Ada", "Bob")
