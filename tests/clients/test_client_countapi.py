@@ -45,6 +45,8 @@ def test_a_counter_is_made_and_set(api: Any, key: str) -> None:
     info = api.info(key, "example.com")
     assert (info.update_lowerbound, info.update_upperbound, info.enable_reset, info.value) == (-3, 10, True, 0)
     assert api.create().value == 0
+    api.create(key, "visitors", unique="day")
+    assert api.hit(key, "visitors") == 0, "programs are nobody's visit"
 
 
 def test_a_history_is_asked_for(api: Any, key: str) -> None:

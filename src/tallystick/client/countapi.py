@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import httpx
 from msgspec import Struct
@@ -183,12 +183,14 @@ class CountApiCalls:
         enable_reset: bool = False,
         update_lowerbound: int | None = None,
         update_upperbound: int | None = None,
+        unique: Literal["hour", "day", "visit"] | None = None,
     ) -> Call[Created]:
         """Create a counter; without a key the server makes one up. ``Conflict`` if it exists already.
 
         Args:
             update_lowerbound: the smallest amount of an update, at most 0; the server's default is -1.
             update_upperbound: the largest amount of an update, at least 0; the server's default is 1.
+            unique: count each visitor once in it, and programs not at all; None for every request.
         """
         query = {
             "key": key,
@@ -197,6 +199,7 @@ class CountApiCalls:
             "enable_reset": int(enable_reset),
             "update_lowerbound": update_lowerbound,
             "update_upperbound": update_upperbound,
+            "unique": unique,
         }
         return Call(method="GET", path="/create", query=query, read=json_as(Created))
 
