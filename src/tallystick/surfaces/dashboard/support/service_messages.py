@@ -206,7 +206,7 @@ PATTERNS = (
     N_("must be a number of digits from 1 to 20"),
     N_("must be 1 or 2"),
     N_("must be 0 or 1"),
-    N_("is not known here"),
+    N_("must be today, 7d or 30d"),
 )
 
 KINDS = (
