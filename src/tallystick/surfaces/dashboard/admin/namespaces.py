@@ -145,6 +145,8 @@ class CounterAbusePages:
         values = {
             "shown": await self._found(request, text),
             "frozen_flag": FROZEN,
+            "all_closed": "tallystick counter find --closed",
+            "all_frozen": "tallystick counter find --frozen",
             "typed": request.form.text("namespace"),
             "problems": problems,
             "delete_problems": problems if problems is NOT_CONFIRMED else NO_PROBLEMS,
