@@ -53,7 +53,7 @@ bench: .venv/.bench ## Measure, about 32 minutes; needs wrk and Chromium (Debian
 	$(BIN)/python benchmarks/ledger.py
 
 pictures: .venv/.dev ## Make the pictures of docs/pictures again; those of all pages are in build/screenshots
-	$(BIN)/python -m pytest tests/surfaces/dashboard/test_every_page_in_browser.py
+	TALLYSTICK_TEST_PICTURES=1 $(BIN)/python -m pytest tests/surfaces/dashboard/test_every_page_in_browser.py
 	$(BIN)/python tools/make_pictures.py
 	$(BIN)/python tools/make_badge_pictures.py
 
