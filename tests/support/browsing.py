@@ -8,7 +8,7 @@ from threading import Thread
 
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Browser, Locator, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Locator, sync_playwright
 
 ARGUMENTS = (
     "--headless",
@@ -65,15 +65,21 @@ def opened_browser(chromium: str, *further: str) -> Iterator[Browser]:
         chromium: where it is.
         further: more of its arguments.
     """
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[*ARGUMENTS, *further],
-            # People's browsers have this cache.
-            ignore_default_args=["--disable-back-forward-cache"],
-        )
+    with sync_playwright() as playwright, launched(playwright.chromium, chromium, *further) as browser:
         yield browser
-        browser.close()
+
+
+@contextmanager
+def launched(chromiums: BrowserType, chromium: str, *further: str) -> Iterator[Browser]:
+    """One Chromium more, beside one that is open: ``launched(browser.browser_type, ...)``."""
+    browser = chromiums.launch(
+        executable_path=chromium,
+        args=[*ARGUMENTS, *further],
+        # People's browsers have this cache.
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+    yield browser
+    browser.close()
 
 
 @contextmanager

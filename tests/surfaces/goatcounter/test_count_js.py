@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page
+from playwright.sync_api import Browser, Dialog, Page
 
 import tallystick
+from support.browsing import launched
 from support.recording import RecordingSite, recording_site
 
 pytestmark = pytest.mark.browser
@@ -29,24 +31,32 @@ def site() -> Iterator[RecordingSite]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def chromium(whole_chromium: str) -> str:
-    """Pages that are left are kept for the way back."""
-    return whole_chromium
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    with browser.new_context() as opened:
+@contextmanager
+def page_without_cookies(browser: Browser) -> Iterator[Page]:
+    with browser.new_context() as context:
+        opened = context.new_page()
+        opened.set_default_timeout(20_000)
         yield opened
-        assert opened.cookies() == []
+        assert context.cookies() == []
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Page:
-    opened = context.new_page()
-    opened.set_default_timeout(20_000)
-    return opened
+def page(browser: Browser) -> Iterator[Page]:
+    with page_without_cookies(browser) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def whole_browser(browser: Browser, whole_chromium: str) -> Iterator[Browser]:
+    with launched(browser.browser_type, whole_chromium) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page_of_the_whole(whole_browser: Browser) -> Iterator[Page]:
+    """A page of the browser that keeps pages for the way back."""
+    with page_without_cookies(whole_browser) as opened:
+        yield opened
 
 
 def a_page(site: RecordingSite, *, title: str = "A page", head: str = "", body: str = "", tag: str = "") -> str:
@@ -265,7 +275,10 @@ def test_clicks_heed_the_settings_of_the_last_run(page: Page, site: RecordingSit
 
 
 @pytest.mark.parametrize("runs", [1, 3])
-def test_back_to_a_page_that_the_browser_kept_is_a_pageview(page: Page, site: RecordingSite, runs: int) -> None:
+def test_back_to_a_page_that_the_browser_kept_is_a_pageview(
+    page_of_the_whole: Page, site: RecordingSite, runs: int
+) -> None:
+    page = page_of_the_whole
     kept = "<script>addEventListener('pageshow', (e) => { window.kept = e.persisted })</script>"
     site.pages["/first"] = a_page(site, head=kept)
     site.pages["/second"] = a_page(site)
@@ -281,7 +294,10 @@ def test_back_to_a_page_that_the_browser_kept_is_a_pageview(page: Page, site: Re
     assert paths == ["/first"] * runs + ["/second", "/first"]
 
 
-def test_back_to_a_kept_page_that_counts_nothing_by_itself_is_none(page: Page, site: RecordingSite) -> None:
+def test_back_to_a_kept_page_that_counts_nothing_by_itself_is_none(
+    page_of_the_whole: Page, site: RecordingSite
+) -> None:
+    page = page_of_the_whole
     site.pages["/first"] = a_page(site, tag=settings('{"no_onload": true}'))
     site.pages["/second"] = a_page(site)
     page.goto(site.url("/first"))
