@@ -2,10 +2,26 @@
 
 import asyncio
 
+from msgspec.structs import replace
+
 from builders import NOW, a_counter, a_key
 from support.ledgers import Clock
 from tallystick.ledger import Ledger, Session
-from tallystick.model.counter import HIT, HOUR_MS, Add, Counter, Create, Delete, Put, Set
+from tallystick.model.counter import (
+    FOREVER,
+    HIT,
+    HOUR_MS,
+    Add,
+    Amend,
+    Counter,
+    Create,
+    Delete,
+    Operation,
+    Put,
+    Renew,
+    Set,
+    apply,
+)
 from tallystick.model.counter_history import sums_of
 from tallystick.model.key import Key, lane_of
 from tallystick.services.counting.counting import Counting
@@ -52,6 +68,30 @@ async def test_a_value_that_is_set_counts_by_the_difference(ledger: Ledger, cloc
         clock.now += HOUR_MS
         await ledger.count(KEY, operation)
     assert await sums(ledger) == [(HOUR + 1, -4), (HOUR + 2, -36), (HOUR + 3, -3)]
+
+
+async def test_all_of_a_counter_is_stored_whatever_changed(ledger: Ledger, clock: Clock) -> None:
+    operations: list[Operation] = [
+        Create(50, lower=-9, upper=9, resettable=True),
+        Add(-4),
+        Set(10),
+        Put(replace(a_counter(7), lower=-2, upper=3, resettable=True), replaces=True),
+        Add(2),
+        Amend(lower=-1, upper=5, resettable=False),
+        Renew(lifetime=FOREVER),
+        Add(5),
+    ]
+    for pause in (0, HOUR_MS):
+        expected: Counter | None = None
+        for operation in operations:
+            clock.now += pause
+            # Together with another one, of which a lot changes.
+            await asyncio.gather(ledger.count(KEY, operation), ledger.count(a_key("other"), HIT))
+            expected, outcome = apply(expected, operation, clock.now)
+            assert outcome.refused is None
+            assert await ledger.find(KEY) == expected
+        await ledger.count(KEY, Delete())
+        assert await ledger.find(KEY) is None
 
 
 async def test_an_hour_that_changed_nothing_has_no_row(ledger: Ledger, clock: Clock) -> None:

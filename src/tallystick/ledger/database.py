@@ -97,8 +97,16 @@ class Session(Protocol):
     def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """Read the counters of a batch and lock them until the transaction ends. On PostgreSQL, keys of one lane."""
 
-    def save(self, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter]) -> None:
+    def save(
+        self,
+        changed: Mapping[Key, Counter | None],
+        loaded: Mapping[Key, Counter],
+        whole: Collection[Key] | None = None,
+    ) -> None:
         """Store the changes of a batch; None removes. ``loaded`` is the result of ``load``.
+
+        Args:
+            whole: the counters of which anything but value, expiry and version changed; None for all.
 
         Raises:
             CreationRaced: another server created one of the counters since ``load``.

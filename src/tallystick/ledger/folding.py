@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tallystick.errors import StoreFailed
 from tallystick.ledger.database import CreationRaced, Database, Namespace, Session, Totals
-from tallystick.ledger.history import history_of
+from tallystick.ledger.history import HistoryChanges, history_of
 from tallystick.model.counter import (
     LIMITED,
     Add,
@@ -135,6 +135,7 @@ def _fold_places(
     changed: dict[Key, Counter | None] = {}
     outcomes = [LIMITED] * len(batch)
     created: list[Key] = []
+    reshaped: list[Key] = []
     updated = 0
     creations = _Creations(session, places)
     for key, own in places.items():
@@ -161,18 +162,25 @@ def _fold_places(
             at += times
             if after is not counter:
                 counter = changed[key] = after
-                updated += updates if type(item.operation) in _UPDATES else 0
+                if type(item.operation) in _UPDATES:
+                    updated += updates
+                else:
+                    reshaped.append(key)
     if changed:
-        session.save(changed, loaded)
-        _keep_what_follows(session, changed, loaded, set(created), now)
+        history = history_of(changed, loaded, set(created), now)
+        session.save(changed, loaded, {*created, *reshaped, *history.moved})
+        _keep_what_follows(session, changed, loaded, set(created), history)
     return Folded(outcomes, changed, len(created), updated)
 
 
 def _keep_what_follows(
-    session: Session, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter], created: set[Key], now: int
+    session: Session,
+    changed: Mapping[Key, Counter | None],
+    loaded: Mapping[Key, Counter],
+    created: set[Key],
+    history: HistoryChanges,
 ) -> None:
     """Store what follows from a batch's changes: history, and the numbers of counters of namespaces."""
-    history = history_of(changed, loaded, created, now)
     if history:
         session.keep_history(history)
         _forget_owners(session, [key for key in history.forgotten if loaded[key].flags])
@@ -257,6 +265,7 @@ def _times(batch: Sequence[CounterWrite], places: Sequence[int], at: int) -> int
 
 
 _UPDATES = frozenset({Add, Set})
+"""Operations that change value, expiry and version of a counter that exists, and the hour of its last change."""
 
 
 def _admitted(item: CounterWrite) -> bool:

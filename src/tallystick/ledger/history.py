@@ -1,6 +1,6 @@
 """What a batch adds to the history of its counters: hours that are over, and milestones."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -31,11 +31,13 @@ class HistoryChanges(Struct):
 
     Attributes:
         forgotten: counters whose history ends: they were deleted, or had expired and were created again.
+        moved: counters that were there, and whose ``hour`` is another one now.
     """
 
     forgotten: list[Key]
     hours: list[PastHour]
     milestones: list[ReachedMilestone]
+    moved: Sequence[Key] = ()
 
     def __bool__(self) -> bool:
         return bool(self.forgotten or self.hours or self.milestones)
@@ -53,6 +55,7 @@ def history_of(
     forgotten: list[Key] = []
     hours: list[PastHour] = []
     milestones: list[ReachedMilestone] = []
+    moved: list[Key] = []
     for key, after in changed.items():
         before = loaded.get(key)
         if before is not None and (after is None or key in created):
@@ -60,9 +63,12 @@ def history_of(
             before = None
         if after is None:
             continue
-        if before is not None and before.hour != after.hour and before.hour and before.base != before.value:
-            hours.append(PastHour(key, before.hour, before.base))
-        if after.value >= FIRST_MILESTONE:
-            start = after.base if before is None else before.value
+        if before is not None and before.hour != after.hour:
+            moved.append(key)
+            if before.hour and before.base != before.value:
+                hours.append(PastHour(key, before.hour, before.base))
+        start = after.base if before is None else before.value
+        # All milestones are multiples of the first: most changes pass none, which two divisions tell.
+        if after.value // FIRST_MILESTONE > start // FIRST_MILESTONE:
             milestones += [ReachedMilestone(key, value, now) for value in milestones_between(start, after.value)]
-    return HistoryChanges(forgotten, hours, milestones)
+    return HistoryChanges(forgotten, hours, milestones, moved)

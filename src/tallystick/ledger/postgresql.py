@@ -1,6 +1,6 @@
 """The ledger in PostgreSQL, through psycopg."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from ipaddress import ip_address
 from typing import Any, Literal
@@ -302,7 +302,12 @@ class PostgresqlSession(QueriedSession):
         rows = _queries.load(self.connection, lane=lane_of(unique[0]), keys=_named(unique))
         return dict(map(from_row, rows))
 
-    def save(self, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter]) -> None:
+    def save(
+        self,
+        changed: Mapping[Key, Counter | None],
+        loaded: Mapping[Key, Counter],
+        whole: Collection[Key] | None = None,  # noqa: ARG002  # a row is written as a whole
+    ) -> None:
         """Store the changes of one lane's batch; None removes."""
         lane = lane_of(next(iter(changed)))
         kept = [_to_row(key, counter, key in loaded) for key, counter in changed.items() if counter is not None]

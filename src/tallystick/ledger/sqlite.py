@@ -1,7 +1,7 @@
 """The ledger in one SQLite file, through apsw."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -268,16 +268,33 @@ class SqliteSession(QueriedSession):
             rows.update(self.find(missing))
         return {key: row for key in unique if (row := rows[key]) is not None}
 
-    def save(self, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter]) -> None:  # noqa: ARG002
+    def save(
+        self,
+        changed: Mapping[Key, Counter | None],
+        loaded: Mapping[Key, Counter],  # noqa: ARG002  # one writer: what is there is stored over
+        whole: Collection[Key] | None = None,
+    ) -> None:
         """Store the changes of a batch; None removes."""
+        whole = changed.keys() if whole is None else whole
+        counted = [
+            (lane_of(key), *key, counter.value, counter.expires, counter.version)
+            for key, counter in changed.items()
+            if counter is not None and key not in whole
+        ]
+        if counted:
+            _queries.save_counted(self.connection, rows=_json(counted))
+        if len(counted) < len(changed):
+            self._save_whole({key: counter for key, counter in changed.items() if key in whole})
+        if self._keeps_rows:
+            self._rows.update(changed)
+
+    def _save_whole(self, changed: Mapping[Key, Counter | None]) -> None:
         kept = [(lane_of(key), *key, *astuple(counter)) for key, counter in changed.items() if counter is not None]
         if kept:
             _queries.save(self.connection, rows=_json(kept))
         if len(kept) < len(changed):
             deleted = [(lane_of(key), *key) for key, counter in changed.items() if counter is None]
             _queries.remove(self.connection, keys=_json(deleted))
-        if self._keeps_rows:
-            self._rows.update(changed)
 
     def keep_history(self, history: HistoryChanges) -> None:
         """Store what a batch changes in the history of its counters."""

@@ -270,7 +270,10 @@ def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | N
     value = old + amount
     if not INT64_MIN <= value <= INT64_MAX:
         return counter, Outcome(old, old, RefusalReason.OUT_OF_RANGE)
-    hour, base = _hour_of_change(before, now)
+    # As ``_hour_of_change`` has it; hot.
+    hour, base = before.hour, before.base
+    if hour < (current := now // HOUR_MS):
+        hour, base = current, old
     after = Counter(
         value,
         before.lower,

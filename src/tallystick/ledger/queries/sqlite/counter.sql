@@ -24,6 +24,15 @@ ON CONFLICT (lane, namespace, key) DO UPDATE SET
     expires = excluded.expires, version = excluded.version, hour = excluded.hour, base = excluded.base,
     flags = excluded.flags;
 
+-- name: save_counted(rows)!
+-- Store counters of a batch that exist and differ in value, expiry and version alone, as nearly all do: each further
+-- element of an array takes longer to reach. Inserts none.
+INSERT INTO counter (lane, namespace, key, value, expires, version, lower, upper, resettable, created)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, 0, 0, 0, 0
+FROM jsonb_each(:rows) WHERE true
+ON CONFLICT (lane, namespace, key) DO UPDATE SET
+    value = excluded.value, expires = excluded.expires, version = excluded.version;
+
 -- name: remove(keys)!
 -- Remove the counters of a batch that its operations deleted.
 DELETE FROM counter WHERE (lane, namespace, key) IN (
