@@ -1,5 +1,3 @@
--- Namespaces of public counters: how many counters they have, and who may create more.
-
 -- name: namespaces(names)
 -- What decides about new counters of some namespaces.
 SELECT name.value,
