@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from threading import Thread
+from time import monotonic
 
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Browser, BrowserType, Locator, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Locator, Page, sync_playwright
 
 ARGUMENTS = (
     "--headless",
@@ -21,6 +22,8 @@ ARGUMENTS = (
     "--disable-sync",
     "--host-resolver-rules=MAP *.test 127.0.0.1",
 )
+
+TRUE_WITHIN_S = 30.0
 
 AS_A_PERSON = "--disable-blink-features=AutomationControlled"
 """A person's browser says nothing of being driven."""
@@ -106,6 +109,17 @@ def website(tag: str, policy: str = "") -> Iterator[str]:
         yield f"http://www.example.test:{pages.server_port}"
         pages.shutdown()
         thread.join()
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """Wait until an expression is true, at most ``TRUE_WITHIN_S``.
+
+    Playwright's own way asks a second time by an eval, which the policy of our pages forbids.
+    """
+    deadline = monotonic() + TRUE_WITHIN_S
+    while not page.evaluate(expression):
+        assert monotonic() < deadline, expression
+        page.wait_for_timeout(50)
 
 
 def scanned(code: Locator) -> str:

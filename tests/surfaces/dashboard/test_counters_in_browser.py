@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from support.accessibility import accessibility_problems
-from support.browsing import scanned
+from support.browsing import scanned, wait_until
 from support.pages import PASSWORD
 from support.server import RunningServer, running_server
 
@@ -188,7 +188,7 @@ def test_an_installed_counter_opens_and_counts_while_the_server_is_away(browser:
         page.goto(address)
         page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
         page.reload()  # the worker is there now, and keeps the page
-        page.wait_for_function("navigator.serviceWorker.controller !== null")
+        wait_until(page, "navigator.serviceWorker.controller !== null")
         manifest = page.evaluate(
             "fetch(document.querySelector('link[rel=manifest]').href).then((answer) => answer.json())"
         )
@@ -197,13 +197,13 @@ def test_an_installed_counter_opens_and_counts_while_the_server_is_away(browser:
         assert obstacles(page) <= {"in-incognito"}, "windows of tests are"
         page.get_by_role("button", name="Add 1").click()
         shown(page, "1")
-        page.wait_for_function(ALL_SENT)  # before, the server's page has the value of before
+        wait_until(page, ALL_SENT)  # before, the server's page has the value of before
         page.reload()
         shown(page, "1")
         other = context.new_page()  # the value is counted on, and the page that is kept has not seen it
         other.goto("/counters")
         other.get_by_role("button", name="Add 1 to Cups on the way").click()
-        other.wait_for_function(ALL_SENT)
+        wait_until(other, ALL_SENT)
         shown(page, "2")
         other.close()
         other = context.new_page()
@@ -227,7 +227,7 @@ def test_an_installed_counter_opens_and_counts_while_the_server_is_away(browser:
             shown(page, "4")
             page.get_by_role("button", name="Log out").click()
             page.wait_for_url("**/login**")
-            page.wait_for_function("caches.keys().then((kept) => kept.length === 0)")
+            wait_until(page, "caches.keys().then((kept) => kept.length === 0)")
 
 
 def test_counters_work_without_scripts_and_fit(browser: Browser, server: RunningServer, ada: BrowserContext) -> None:
