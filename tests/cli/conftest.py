@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import CommandLine
-from support.places import Place, fill
+from support.places import Place, fill, with_ledger
 from support.postgres import Postgres
 
 
@@ -29,10 +29,10 @@ def nowhere(run: CommandLine, database_url: str | None) -> Place:
 
 
 @pytest.fixture
-def place(nowhere: Place) -> Place:
+def place(run: CommandLine, ledger_url: str | None) -> Place:
     """A place of either kind with an empty ledger."""
-    fill(nowhere, 0)
-    return nowhere
+    del run
+    return with_ledger(Place("data", ledger_url))
 
 
 @pytest.fixture
@@ -45,9 +45,7 @@ def storage(place: Place) -> tuple[str, ...]:
 def file_place(run: CommandLine) -> Place:
     """A place for a ledger in a file, with an empty one."""
     del run
-    empty = Place("data", None)
-    fill(empty, 0)
-    return empty
+    return with_ledger(Place("data", None))
 
 
 @pytest.fixture

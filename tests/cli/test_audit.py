@@ -35,7 +35,7 @@ def test_commands_are_noted_and_kept_by_backups(run: CommandLine, place: Place, 
     assert log_of(run, *place.options) == [*expected, ["restored", "command line", "-"]]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_tokens_that_outlive_a_password_are_told(run: CommandLine, place: Place) -> None:
     run("user", "create", "--email", "a@example.com", *place.options, stdin=b"correct horse\n").succeeded()
     command = ("token", "create", "--email", "1", "--name", "x", "--permissions", "counters-read", *place.options)

@@ -112,7 +112,7 @@ def test_a_json_list_is_what_export_writes(run: CommandLine, storage: Storage) -
 
 
 @pytest.mark.usefixtures("three_counters")
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_on_a_terminal_a_list_is_a_table_that_cuts_no_number(run: CommandLine, tmp_path: Path) -> None:
     run("counter", "set", "shop/stock", str(INT64_MIN), "--data", "data").succeeded()
     code, screen = on_a_terminal("counter", "list", "--limit", "2", "--data", "data", directory=tmp_path)
@@ -123,7 +123,7 @@ def test_on_a_terminal_a_list_is_a_table_that_cuts_no_number(run: CommandLine, t
 
 
 @pytest.mark.parametrize(("typed", "deleted"), [("yes\n", True), ("\n", False), ("\4", False)])
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_on_a_terminal_delete_asks(
     run: CommandLine, storage: Storage, tmp_path: Path, typed: str, *, deleted: bool
 ) -> None:
@@ -135,7 +135,7 @@ def test_on_a_terminal_delete_asks(
     assert run("counter", "get", "stock", *storage).code == int(deleted)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_a_reader_that_has_seen_enough_is_told_nothing(run: CommandLine, storage: Storage, tmp_path: Path) -> None:
     rows = "".join(f"key{number:06d},{number}\n" for number in range(5_000))
     run("counter", "import", "-", *storage, stdin=f"key,value\n{rows}".encode()).succeeded()

@@ -231,9 +231,9 @@ def test_an_unreachable_database_fails(run: CommandLine, url: str, reason: str) 
     assert "secret" not in ran.out + ran.err
 
 
-def test_a_newer_database_fails(run: CommandLine, storage: Storage, database_url: str | None) -> None:
+def test_a_newer_database_fails(run: CommandLine, storage: Storage, ledger_url: str | None) -> None:
     run("counter", "create", "stock", *storage).succeeded()
-    with closing(open_database(database_url, Path("data")).session()) as session, session.transaction():
+    with closing(open_database(ledger_url, Path("data")).session()) as session, session.transaction():
         session.connection.execute("INSERT INTO migration (number, name, checksum) VALUES (99, 'next', '')")
     ran = run("doctor", *storage)
     status, found = checks(ran)["database"]
@@ -359,23 +359,23 @@ async def _store_hits(file: Path) -> None:
         await warehouse.append([a_hit()] * 3)
 
 
-def test_hosts_that_no_site_has_are_told(run: CommandLine, storage: Storage, database_url: str | None) -> None:
+def test_hosts_that_no_site_has_are_told(run: CommandLine, storage: Storage, ledger_url: str | None) -> None:
     run("user", "create", "--email", "ada@example.com", *storage, stdin=b"correct horse\n").succeeded()
     assert "hosts" not in checks(run("doctor", *storage))
     for host in ("one", "two"):
         run("site", "create", "--host", f"{host}.example.com", "--email", "1", *storage).succeeded()
     assert checks(run("doctor", *storage))["hosts"][0] == "OK"
-    with closing(open_database(database_url, Path("data")).session(writes=True)) as session, session.transaction():
+    with closing(open_database(ledger_url, Path("data")).session(writes=True)) as session, session.transaction():
         note_unknown_hosts(session, {"blog.example.com": 1_234}, 0)
     status, found = checks(run("doctor", *storage))["hosts"]
     assert status == "WARN"
     assert "no site has: blog.example.com (1,234)" in found
 
 
-def test_a_lost_key_is_told(run: CommandLine, storage: Storage, database_url: str | None) -> None:
+def test_a_lost_key_is_told(run: CommandLine, storage: Storage, ledger_url: str | None) -> None:
     run("user", "create", "--email", "ada@example.com", *storage, stdin=b"correct horse\n").succeeded()
     seals = Seals.new()
-    with closing(open_database(database_url, Path("data")).session(writes=True)) as session, session.transaction():
+    with closing(open_database(ledger_url, Path("data")).session(writes=True)) as session, session.transaction():
         sealed = seals.seal("A" * 32, "second step of account 1")
         session.common.set_totp(session.connection, id=1, secret=sealed, used=None, updated=0)
     status, found = checks(run("doctor", *storage))["second steps"]

@@ -81,11 +81,11 @@ def other_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
 @pytest.mark.parametrize("other_url", ["sqlite", "postgresql"], indirect=True)
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_what_is_exported_and_imported_is_the_same(
-    run: CommandLine, database_url: str | None, storage: Storage, other_url: str | None, form: str
+    run: CommandLine, ledger_url: str | None, storage: Storage, other_url: str | None, form: str
 ) -> None:
     now = milliseconds()
     counters = all_sorts(now)
-    keep(database_url, counters)
+    keep(ledger_url, counters)
     run("counter", "export", f"all.{form}", *storage).succeeded()
     other = ("--data", "elsewhere") if other_url is None else ("--database", other_url)
     run("init", *other).succeeded()
@@ -98,10 +98,10 @@ def test_what_is_exported_and_imported_is_the_same(
 
 
 def test_an_export_is_stable_and_leaves_out_what_has_expired(
-    run: CommandLine, database_url: str | None, storage: Storage
+    run: CommandLine, ledger_url: str | None, storage: Storage
 ) -> None:
     now = milliseconds()
-    keep(database_url, all_sorts(now))
+    keep(ledger_url, all_sorts(now))
     first = run("counter", "export", "-", *storage)
     assert first == run("counter", "export", "-", *storage)
     header, *lines = first.succeeded().splitlines()
@@ -234,11 +234,11 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_only_key_and_value_are_needed(run: CommandLine, database_url: str | None, storage: Storage) -> None:
+def test_only_key_and_value_are_needed(run: CommandLine, ledger_url: str | None, storage: Storage) -> None:
     before = milliseconds()
     run("counter", "import", "-", *storage, stdin=b"value,key\n5,stock\n").succeeded()
     run("counter", "import", "-", "--format", "jsonl", *storage, stdin=b'{"key":"sold","value":-6}').succeeded()
-    found = kept(database_url)
+    found = kept(ledger_url)
     created = {key: counter.created for key, counter in found.items()}
     assert all(before <= time <= milliseconds() for time in created.values())
     assert without_versions(found) == {
@@ -250,16 +250,16 @@ def test_only_key_and_value_are_needed(run: CommandLine, database_url: str | Non
     }
 
 
-def test_what_exists_is_kept_or_replaced(run: CommandLine, database_url: str | None, storage: Storage) -> None:
+def test_what_exists_is_kept_or_replaced(run: CommandLine, ledger_url: str | None, storage: Storage) -> None:
     def imported(*options: str) -> str:
         return run("counter", "import", "-", *options, *storage, stdin=b"key,value\nstock,1\nsold,2\n").err
 
     run("counter", "create", "stock", "--value", "5", *storage).succeeded()
     assert imported("--existing", "keep") == "created 1, replaced 0, kept 1\n"
     assert imported() == "created 0, replaced 0, kept 2\n"
-    assert kept(database_url)[Key("default", "stock")].value == 5
+    assert kept(ledger_url)[Key("default", "stock")].value == 5
     assert imported("--existing", "replace") == "created 0, replaced 2, kept 0\n"
-    assert kept(database_url)[Key("default", "stock")].value == 1
+    assert kept(ledger_url)[Key("default", "stock")].value == 1
 
 
 def test_a_line_whose_lifetime_is_over_is_left_out(run: CommandLine, data: Storage) -> None:

@@ -117,7 +117,7 @@ def goals_soon(api: GoatCounter) -> list[str]:
     return [goal.name for goal in goals]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_an_import_annotates_its_site_without_the_name_of_the_file(kept: Kept) -> None:
     log = f'192.0.2.1 - - [10/Mar/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 10 "-" "{FIREFOX}"\n'
     Path("secret-name.log").write_text(log)
@@ -158,7 +158,7 @@ def test_a_shared_link_is_made_listed_changed_and_withdrawn(run: CommandLine, ke
     assert "command line\tsite 1" in kept("audit").succeeded()
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_shared_links_that_cannot_be_are_refused_in_one_line(run: CommandLine, kept: Kept, place: Place) -> None:
     kept("share", "create", "Bob").succeeded()
     for arguments, message in (

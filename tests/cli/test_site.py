@@ -126,7 +126,7 @@ def test_a_site_is_changed_by_id_or_host(run: CommandLine, owned: Place, which: 
         ("public=secret", "--setting secret: must be 8 to 40 letters and digits"),
     ],
 )
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_a_setting_that_cannot_be_used_is_named(run: CommandLine, owned: Place, setting: str, problem: str) -> None:
     create(run, owned)
     (before,) = stored(owned)
@@ -175,14 +175,14 @@ def test_a_site_is_deleted_and_its_host_is_free(run: CommandLine, owned: Place) 
 
 @pytest.mark.parametrize("command", [("change", "--code", "x1"), ("delete", "--yes")])
 @pytest.mark.parametrize("which", ["7", "no.example.com", "..é"])
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_a_missing_site_is_named(run: CommandLine, owned: Place, command: tuple[str, ...], which: str) -> None:
     verb, *rest = command
     assert run("site", verb, which, *rest, *owned.options).refused() == f"there is no site {which}"
 
 
 @pytest.mark.parametrize(("typed", "deleted"), [("yes\n", True), ("\n", False)])
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_on_a_terminal_delete_asks(run: CommandLine, owned: Place, typed: str, *, deleted: bool) -> None:
     create(run, owned)
     _, screen = on_a_terminal("site", "delete", "1", *owned.options, directory=Path(), typed=typed)

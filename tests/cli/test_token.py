@@ -64,7 +64,7 @@ def test_without_sites_a_token_works_for_all_of_the_account(run: CommandLine, se
         ("stats,counters-read", 192),
     ],
 )
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_permissions_are_the_contracts_bits(run: CommandLine, settled: Place, permissions: str, bits: int) -> None:
     found = holder_of(settled, create(run, settled, permissions=permissions))
     assert found is not None

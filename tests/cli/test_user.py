@@ -84,7 +84,7 @@ def test_a_colleague_joins_and_gets_access_per_site(run: CommandLine, place: Pla
         (b"correct\xff horse\n", "the password on standard input is not UTF-8"),
     ],
 )
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_what_is_no_password_is_refused(run: CommandLine, place: Place, stdin: bytes, problem: str) -> None:
     command = ("user", "create", "--email", "ada@example.com", "--password", "-", *place.options)
     assert run(*command, stdin=stdin).refused() == problem
@@ -92,13 +92,13 @@ def test_what_is_no_password_is_refused(run: CommandLine, place: Place, stdin: b
 
 
 @pytest.mark.parametrize("stdin", [b"correct horse\n", b"correct horse\r\n", b"correct horse", b"correct horse\nrest"])
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_a_password_is_the_first_line_of_standard_input(run: CommandLine, place: Place, stdin: bytes) -> None:
     run("user", "create", "--email", "ada@example.com", *place.options, stdin=stdin).succeeded()
     assert password_is(place, "ada@example.com", "correct horse")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_a_password_is_not_taken_from_where_others_see_it(run: CommandLine, place: Place) -> None:
     refusal = run("user", "create", "--email", "a@b.c", "--password", "correct horse", *place.options).refused()
     assert "it accepts - only" in refusal
@@ -160,7 +160,7 @@ def test_a_user_is_deleted_but_not_a_sites_last_admin(run: CommandLine, place: P
 
 @pytest.mark.parametrize("command", [("password",), ("access", "admin"), ("delete", "--yes")])
 @pytest.mark.parametrize("who", ["nobody@example.com", "7", "nobody", "²", "9" * 30])
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_a_missing_user_is_named(run: CommandLine, place: Place, command: tuple[str, ...], who: str) -> None:
     create(run, place)
     verb, *rest = command

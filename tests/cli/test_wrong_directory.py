@@ -90,7 +90,7 @@ def test_what_init_made_is_served(run: CommandLine, tmp_path: Path) -> None:
         assert "/setup with the code" not in server.output
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
 def test_hits_of_another_directory_are_left_to_its_server(run: CommandLine, place: Place) -> None:
     """A ledger in PostgreSQL is the same from every directory; the hits lie in one."""
     asyncio.run(_with_hits(place))

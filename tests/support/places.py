@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from support.prepared import copy_migrated_ledger
 from tallystick.ledger import Database, Totals, open_database
 from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.model.counter import INT64_MAX, INT64_MIN, Counter, Create, Set
@@ -47,6 +48,14 @@ def fill(place: Place, counters: int = FULL) -> State:
     with closing(place.database.session(writes=True)) as session:
         operate(place.database, session, wanted, 10_000_000_000_000)
     return state(place.database)
+
+
+def with_ledger(place: Place) -> Place:
+    """Put an empty ledger into a place; one of PostgreSQL has its tables."""
+    Path(place.directory).mkdir()
+    if place.url is None:
+        copy_migrated_ledger(Path(place.directory))
+    return place
 
 
 def key(number: int) -> Key:
