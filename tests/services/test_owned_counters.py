@@ -270,8 +270,8 @@ async def test_accounts_and_sites_own_and_leave(owned: Owned, ledger_url: str | 
     await owned.create(person, key=new)
     kinds = [each.kind for each in await owned.ledger.read(events)][:3]
     assert kinds == ["public counter created", "namespace of public counters reserved", "public counter claimed"]
-    assert person.principal is not None
-    await owned.ledger.write(create_site, person.principal.account, NewSite(cname="second.example.com"), owned.clock())
+    assert person.person is not None
+    await owned.ledger.write(create_site, person.person, NewSite(cname="second.example.com"), owned.clock())
     await owned.ledger.write(
         lambda session: session.common.leave_owned_counters(session.connection, account=person.account)
     )

@@ -4,9 +4,11 @@ import pytest
 
 from support.pages import Pages
 from tallystick.ledger import Ledger
-from tallystick.model.counter import FOREVER, HIT, INT64_MAX, Add, Counter, Create, Put, RefusalReason
+from tallystick.model.counter import FOREVER, HIT, INT64_MAX, OWNED, Add, Counter, Create, Put, RefusalReason
 from tallystick.model.key import Key
+from tallystick.services.accounts.accounts import all_accounts
 from tallystick.services.accounts.audit import events
+from tallystick.services.counting.owned.rows import CounterOwner, store_owner
 
 VISITS = Key("a.example", "visits.json")
 PLACE = f"/counters/public/{VISITS}"
@@ -232,3 +234,49 @@ async def test_a_superuser_finds_and_stops_what_is_abused(pages: Pages, ledger: 
             "namespace of public counters closed",
         )
     ]
+
+
+async def test_an_account_makes_counters_of_its_own_and_finds_them(pages: Pages, ledger: Ledger) -> None:
+    page = "/counters/public"
+    fields = {"namespace": "b.example", "key": "likes", "value": "3", "upper": "2", "label": "Likes & more"}
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        assert "Your public counters" not in (await ben.get(page)).text
+        made = await ben.fill(page, {**fields, "unique": "day", "resettable": "on"})
+        assert made.headers["location"] == f"{page}/b.example/likes?done=created"
+        again = await ben.fill(page, {**fields, "unique": "visit"})
+        assert (again.status_code, "There is a counter of this name already." in again.text) == (422, True)
+        assert '<option value="visit" selected>' in again.text, "what was chosen is chosen still"
+        for typed, problem in (
+            ({"unique": "year"}, "Each visitor must be one of those that are offered."),
+            ({"label": "x" * 101}, "Label must be shorter than 101 characters."),
+        ):
+            refused = await ben.fill(page, {**fields, "key": "another", **typed})
+            assert (refused.status_code, problem in refused.text) == (422, True)
+        shown = (await ben.get(page)).text
+        assert "Likes &amp; more" in shown.split('id="own"')[1].split("</section>")[0]
+        told = (await ben.client.get(f"{page}.json")).json()
+        assert (told["counters"], told["own_after"]) == ([], None)
+        (own,) = told["own"]
+        assert (own["key"], own["value"], own["upper"], own["resettable"]) == ("likes", 3, 2, True)
+        assert (own["label"], own["unique"], own["locked"], own["expires"]) == ("Likes & more", "day", False, None)
+        assert "Your public counters" not in (await ada.get(page)).text, "it is not hers"
+        assert "b.example/likes" in (await ada.get(page)).text, "superusers see all of them"
+    logged = next(each for each in await ledger.read(events) if each.subject == "b.example/likes")
+    assert (logged.kind, logged.actor) == ("public counter created", "ben@example.com")
+
+
+async def test_pages_of_own_counters_lead_on(pages: Pages, ledger: Ledger) -> None:
+    async with pages.ada() as ada:
+        await ada.get("/counters/public")
+        (account,) = await ledger.read(all_accounts)
+        owner = CounterOwner(account=account.id)
+        for number in range(51):
+            key = Key("a.example", f"key-{number:02}")
+            await ledger.count(key, Create(flags=OWNED))
+            await ledger.write(store_owner, key, owner)
+        own = (await ada.get("/counters/public")).text.split('id="own"')[1].split("</section>")[0]
+        assert "key-49" in own
+        assert "key-50" not in own
+        assert '"/counters/public?own=a.example/key-49"' in own
+        second = (await ada.client.get("/counters/public.json?own=a.example/key-49")).json()
+        assert ([each["key"] for each in second["own"]], second["own_after"]) == (["key-50"], None)

@@ -10,7 +10,6 @@ from tallystick.errors import QuestionTooLong, StoreUnavailable
 from tallystick.services.accounts.logouts import Logouts
 from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.analytics.titles import Titles
-from tallystick.services.counting.counting import Counting
 from tallystick.services.feed.following import Following
 from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.preferences import PreferencesPages
@@ -142,7 +141,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
     app = Starlette(
         routes=[
             *_public_routes(guard, page_services, services.logouts, kit.description, kit.public_counters),
-            *_public_counter_routes(guard, page_services, services.counting, kit),
+            *_public_counter_routes(guard, page_services, services, kit),
             *_account_routes(guard, page_services, languages, services.following),
             *_admin_routes(guard, page_services, services, kit),
             *_privacy_routes(guard, page_services, services),
@@ -207,9 +206,11 @@ def _public_routes(
     ]
 
 
-def _public_counter_routes(guard: PageGuard, services: PageServices, counting: Counting, kit: Kit) -> list[BaseRoute]:
+def _public_counter_routes(
+    guard: PageGuard, page_services: PageServices, services: Services, kit: Kit
+) -> list[BaseRoute]:
     """They come before those of shared counters, whose ids are never ``public``."""
-    counters = PublicCounterPages(services, counting, kit.public_counters, kit.creations)
+    counters = PublicCounterPages(page_services, services.counting, services.owned_counters, kit)
     counter = "/counters/public/{namespace}/{key}"
     rows: list[Row] = [
         ("/counters/public", counters.list_page, counters.create),
@@ -220,7 +221,7 @@ def _public_counter_routes(guard: PageGuard, services: PageServices, counting: C
         (f"{counter}/freeze", counters.page, counters.freeze),
         (f"{counter}/delete", counters.page, counters.delete),
     ]
-    badges = BadgePages(services, kit.public_counters)
+    badges = BadgePages(page_services, kit.public_counters)
     return [
         *_routes(rows, guard.login_required),
         Route("/sites/{site}/badge", guard.login_required(badges.of_site)),

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tallystick.errors import CounterReason, OwningRefused
 from tallystick.ledger import Session
-from tallystick.model.account import Principal
+from tallystick.model.account import Account, Principal
 from tallystick.model.counter import FROZEN, OWNED, Counter, alive
 from tallystick.model.key import Key
 from tallystick.model.site import Site
@@ -25,27 +25,32 @@ class Asker(Struct, frozen=True):
     """The sender of a request.
 
     Attributes:
-        principal: of a token; None without one.
+        principal: of a token, or the account of a login session; None without either.
         digest: of a counter's secret; None without one.
         names_prove: whether a site's name proves something. It is what somebody entered, so it does not where anyone
             may join the server: there only superusers claim counters and reserve namespaces.
         is_operator: whether the command line asks: it may do what superusers may.
     """
 
-    principal: Principal | None = None
+    principal: Principal | Account | None = None
     digest: bytes | None = None
     names_prove: bool = True
     is_operator: bool = False
 
     @property
+    def person(self) -> Account | None:
+        """Whose account asks."""
+        return self.principal.account if isinstance(self.principal, Principal) else self.principal
+
+    @property
     def account(self) -> int | None:
         """The account that asks."""
-        return None if self.principal is None else self.principal.account.id
+        return None if self.person is None else self.person.id
 
     @property
     def is_superuser(self) -> bool:
         """Whether a superuser of this server asks: they may do what owners may."""
-        return self.is_operator or (self.principal is not None and is_superuser(self.principal.account))
+        return self.is_operator or (self.person is not None and is_superuser(self.person))
 
     def owns(self, owner: CounterOwner) -> bool:
         """Whether the sender has proved to be the owner of a counter."""
@@ -165,9 +170,8 @@ def require_namespace(session: Session, asker: Asker, namespace: str) -> None:
 
 
 def _administrates(asker: Asker, site: Site) -> bool:
-    if asker.principal is None:
-        return False
-    account, token = asker.principal.account, asker.principal.token
+    account = asker.person
     # A token of counters alone names no sites: it is its person's.
-    covered = not token.sites or token.covers(site.id)
-    return account.site == site.root and covered and account.may("a", site.id)
+    token = asker.principal.token if isinstance(asker.principal, Principal) else None
+    covered = token is None or not token.sites or token.covers(site.id)
+    return account is not None and account.site == site.root and covered and account.may("a", site.id)

@@ -1,7 +1,7 @@
 """Public counters: ``/counters/public``, and a counter, ``/counters/public/{namespace}/{key}``.
 
-Everybody with an account looks a counter up by its whole name, as the API lets anyone do; superusers see all of them
-and do what ``tallystick counter`` does.
+Everybody with an account sees the counters that it owns, makes more of them, and looks a counter up by its whole name,
+as the API lets anyone do; superusers see all of them and do what ``tallystick counter`` does.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InputRefused
-from tallystick.model.counter import FOREVER, FROZEN, Add, Counter, Outcome, RefusalReason, alive
+from tallystick.errors import InputRefused, OwningRefused
+from tallystick.model.counter import FOREVER, FROZEN, LOCKED, Add, Counter, Outcome, RefusalReason, alive
 from tallystick.model.key import Key
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.counting.counting import Counting
@@ -25,9 +25,20 @@ from tallystick.services.counting.managing import (
     freeze_public_counter,
     set_public_counter,
 )
+from tallystick.services.counting.owned.changing import create_owned
+from tallystick.services.counting.owned.proving import Asker
+from tallystick.services.counting.owned.rows import CounterOwner
+from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.surfaces.dashboard.badges.pasting import badge_page
 from tallystick.surfaces.dashboard.counters.pages import zone_of
-from tallystick.surfaces.dashboard.public_counters.form import NEW_FIELDS, creation, new_key, new_value
+from tallystick.surfaces.dashboard.public_counters.form import (
+    NEW_FIELDS,
+    UNIQUE,
+    creation,
+    first_rules,
+    new_key,
+    new_value,
+)
 from tallystick.surfaces.dashboard.public_counters.history import (
     DEFAULT_PERIOD,
     PERIODS,
@@ -35,28 +46,16 @@ from tallystick.surfaces.dashboard.public_counters.history import (
     hour_begin,
     shown_history,
 )
+from tallystick.surfaces.dashboard.public_counters.refusals import REFUSED, problems_of_owning
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.data import as_json, moment_text
-from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
-from tallystick.web.public_limits import CreationLimit
-from tallystick.web.surface import PublicCounters
+from tallystick.web.surface import Kit
 
 COUNTERS_OF_PAGE = 50
 LONGEST_SEARCH = 130
-
-REFUSED = {
-    RefusalReason.EXISTS: N_("There is a counter of this name already."),
-    RefusalReason.OUT_OF_RANGE: N_("The value would not fit into 64 bits."),
-    RefusalReason.OUT_OF_BOUNDS: N_("This counter does not count in that direction."),
-    RefusalReason.LOCKED: N_("The owner of this counter has locked it: it can only be read."),
-    RefusalReason.RESTRICTED: N_("This counter counts only on the pages of its owner."),
-    RefusalReason.FROZEN: N_("The operator of this server stopped all changes of this counter."),
-    RefusalReason.RESERVED: N_("Only the owner of this namespace's site makes counters in it."),
-    RefusalReason.CREATION_LIMITED: N_("Too many new counters in a second. Try again."),
-}
 
 
 class ShownPublicCounter(Struct, frozen=True):
@@ -64,6 +63,7 @@ class ShownPublicCounter(Struct, frozen=True):
 
     key: Key
     counter: Counter
+    owner: CounterOwner | None = None
 
     @property
     def created(self) -> int | None:
@@ -85,15 +85,12 @@ class PublicCounterPages:
     """Finds, adds and shows public counters; lets superusers count, set and delete.
 
     Args:
-        switch: whether there are public counters, and whether people who are no superusers create them.
-        creations: the limits of new counters, the same as for requests of the API.
+        kit: with the switch of public counters, and the limits of new ones that requests of the API have, too.
     """
 
-    def __init__(
-        self, services: PageServices, counting: Counting, switch: PublicCounters, creations: CreationLimit
-    ) -> None:
-        self._services, self._counting, self._switch = services, counting, switch
-        self._creations = creations
+    def __init__(self, services: PageServices, counting: Counting, owned: OwnedCounters, kit: Kit) -> None:
+        self._services, self._counting, self._owned = services, counting, owned
+        self._switch, self._creations, self._join = kit.public_counters, kit.creations, kit.join
 
     async def list_page(self, request: PageRequest) -> Response:
         """Counters by name, and a form for another one."""
@@ -102,26 +99,31 @@ class PublicCounterPages:
     async def list_json(self, request: PageRequest) -> Response:
         """The same as JSON."""
         shown, after = await self._found(request)
-        return as_json({"counters": list(map(_plain, shown)), "after": None if after is None else str(after)})
+        own, own_after = await self._own(request)
+        return as_json(
+            {
+                "counters": list(map(_plain, shown)),
+                "after": None if after is None else str(after),
+                "own": [{**_plain(each), **_ruled(each)} for each in own],
+                "own_after": None if own_after is None else str(own_after),
+            }
+        )
 
     async def create(self, request: PageRequest) -> Response:
-        """Add a counter, and show it."""
+        """Add a counter that belongs to the account, and show it."""
         superuser = is_superuser(request.account)
         if not superuser and self._switch != "open":
             raise HTTPException(404)
         try:
             key = new_key(request.form)
-            operation = creation(request.form, self._counting.lifetime, authorized=superuser)
+            address = self._services.addresses.of(request.http.scope)
+            admit = None if superuser else partial(self._creations.admit, address, key.namespace)
+            arguments = key, creation(request.form), first_rules(request.form), "", admit, request.now
+            await self._owned.change(self._asker(request), None, create_owned, *arguments)
         except InputRefused as error:
             return await self._show_list(request, problems_of(error))
-        address = self._services.addresses.of(request.http.scope)
-
-        def admit() -> bool:
-            return superuser or self._creations.admit(address, key.namespace)
-
-        outcome = await self._counting.create(key, operation, admit)
-        if outcome.refused is not None:
-            return await self._show_list(request, {"": [REFUSED[outcome.refused]]})
+        except OwningRefused as refused:
+            return await self._show_list(request, problems_of_owning(refused))
         return see_other(f"{_place(key)}?done=created")
 
     async def page(self, request: PageRequest) -> Response:
@@ -235,9 +237,29 @@ class PublicCounterPages:
         found = await self._services.ledger.read(public_counters, text, after, COUNTERS_OF_PAGE, request.now)
         return [ShownPublicCounter(*each) for each in found.counters], found.after
 
+    async def _own(self, request: PageRequest) -> tuple[Sequence[ShownPublicCounter], Key | None]:
+        """The counters that the account owns; none where the page shows what a search has found, or none at all.
+
+        Returns:
+            A page of counters, and the name after which the next one begins; None on the last one.
+        """
+        if _search(request) or (self._switch == "off" and not is_superuser(request.account)):
+            return [], None
+        start = key_named(request.http.query_params.get("own", ""))
+        found = await self._owned.of_account(request.account.id, start, COUNTERS_OF_PAGE + 1)
+        page = [ShownPublicCounter(each.key, each.counter, each.owner) for each in found[:COUNTERS_OF_PAGE]]
+        return page, page[-1].key if len(found) > COUNTERS_OF_PAGE else None
+
+    def _asker(self, request: PageRequest) -> Asker:
+        return Asker(request.account, names_prove=self._join == "invited")
+
     async def _show_list(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         shown, after = await self._found(request)
+        own, own_after = await self._own(request)
         values = {
+            "own": own,
+            "own_after": None if own_after is None else str(own_after),
+            "unique": UNIQUE,
             "counters": shown,
             "after": None if after is None else str(after),
             "find": _search(request),
@@ -279,6 +301,17 @@ def _period(request: PageRequest) -> str:
 
 def _place(key: Key) -> str:
     return f"/counters/public/{key}"
+
+
+def _ruled(shown: ShownPublicCounter) -> dict[str, Any]:
+    """What the owner of a counter decides, with the names of the API."""
+    owner = shown.owner or CounterOwner()
+    return {
+        "locked": bool(shown.counter.flags & LOCKED),
+        "label": owner.label,
+        "origins": owner.origins,
+        "unique": owner.one_each or None,
+    }
 
 
 def _plain(shown: ShownPublicCounter) -> dict[str, Any]:
