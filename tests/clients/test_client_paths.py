@@ -103,7 +103,7 @@ def path_stays(client: type[Any], name: str, argument: str, value: object) -> bo
 @pytest.mark.parametrize(("client", "name"), METHODS)
 def test_no_argument_makes_another_path(client: type[Any], name: str) -> None:
     usual = arguments_of(client, name)
-    segments = {part.decode() for path in paths_sent(client, name, usual) for part in path.split(b"/")}
+    segments = {part.decode().removesuffix(".json") for p in paths_sent(client, name, usual) for part in p.split(b"/")}
     texts = [argument for argument, value in usual.items() if isinstance(value, str | int)]
     for argument, bad in product(texts, DOTS):
         assert path_stays(client, name, argument, bad) == (str(usual[argument]) not in segments), (argument, bad)

@@ -231,7 +231,7 @@ class CountApiCalls:
         query = {"period": period, "from": first, "to": last, "interval": interval, "timezone": timezone}
         return Call(
             method="GET",
-            path=path_of_names("history", namespace, f"{key}.json"),
+            path=f"{_path('history', namespace, key)}.json",
             query=query,
             read=_history_or_none,
             accepts=MISSING,
