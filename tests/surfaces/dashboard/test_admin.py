@@ -236,6 +236,17 @@ async def test_who_logs_out_while_the_ledger_is_down_is_out(
         assert await statuses(ada, "/admin") == [303]
 
 
+async def test_error_pages_come_while_the_ledger_hangs(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        assert "/logout" in (await ada.get("/nowhere", accept="text/html")).text
+        with ledger_down(pages, hanging):
+            async with asyncio.timeout(10):
+                answer = await ada.get("/nowhere", accept="text/html")
+            assert answer.status_code == 404
+            assert "There is no such page" in answer.text
+            assert "/logout" not in answer.text
+
+
 async def test_logging_out_needs_the_token_of_the_form_during_an_outage_too(pages: Pages) -> None:
     async with pages.ada() as ada:
         await ada.get("/admin")

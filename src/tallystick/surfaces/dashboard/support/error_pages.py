@@ -107,6 +107,6 @@ class ErrorPages:
         title, text = texts or _TEXTS.get(status, _TEXTS[500])
         if "text/html" not in request.headers.get("accept", ""):
             return as_json({"error": "not found" if status == NOT_FOUND else f"{title}."}, status)
-        page_request = await self._guard.page_request(request)
+        page_request = await self._guard.error_request(request)
         values = {"title": title, "text": text}
         return await asyncio.to_thread(self._renderer.page, page_request, "support/error.html", values, status)

@@ -196,6 +196,14 @@ class PageGuard:
         except StoreUnavailable:
             return await self._guest(http)
 
+    async def error_request(self, http: Request) -> PageRequest:
+        """The request of an error page, which comes even if the ledger hangs: then it is that of a guest."""
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                return await self.page_request(http)
+        except TimeoutError:
+            return await self._guest(http)
+
     async def _guest(self, http: Request, secret: str = "") -> PageRequest:
         return PageRequest(
             http=http,
