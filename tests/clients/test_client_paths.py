@@ -15,10 +15,12 @@ from tallystick.client.calls import answered, each
 from tallystick.client.errors import InvalidArgument
 
 USUAL: dict[str, Any] = {
+    "additions": [],
     "amount": 3,
     "annotation_id": 10,
     "code": "a-code",
     "counter": "a-counter",
+    "counters": [],
     "etag": '"1"',
     "export": 4,
     "filters": [],

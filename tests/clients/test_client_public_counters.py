@@ -9,7 +9,8 @@ import pytest
 from support.analytics import HOST, AnalyticsServer, analytics_server
 from support.clients import Driven
 from tallystick.client import AsyncPublicCounters, CountApi, PublicCounters
-from tallystick.client.errors import Conflict, Forbidden, NotFound, Unauthorized
+from tallystick.client.errors import BadRequest, Conflict, Forbidden, KeyReused, NotFound, Unauthorized
+from tallystick.client.public_counters import Added, Addition, CounterName
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,23 @@ def test_every_call(api: Any, server: AnalyticsServer, request: pytest.FixtureRe
     api.delete(space, "all-visits")
     with pytest.raises(NotFound):
         api.reset(space, "all-visits")
+
+
+def test_many_counters_with_one_call(api: Any, request: pytest.FixtureRequest) -> None:
+    space = f"many-{request.node.callspec.params['api']}"
+    additions = [Addition(space, "visits"), Addition(space, "visits"), Addition(space, "stock", -3)]
+    key = f"import-of-{space}"
+    added = api.add(additions, idempotency_key=key)
+    assert added[:2] == [Added(space, "visits", 1, created=True), Added(space, "visits", 2)]
+    assert (added[2].value, added[2].error.code) == (None, "no-such-counter")
+    assert api.add(additions, idempotency_key=key) == added
+    with pytest.raises(KeyReused):
+        api.add(additions[:1], idempotency_key=key)
+    visits, missing = api.read([CounterName(space, "visits"), CounterName(space, "stock")])
+    assert (visits, visits.value) == (api.get(space, "visits"), 2)
+    assert missing is None
+    with pytest.raises(BadRequest):
+        api.read([])
 
 
 def test_claims_and_reservations(api: Any, server: AnalyticsServer, request: pytest.FixtureRequest) -> None:

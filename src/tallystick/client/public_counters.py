@@ -59,6 +59,59 @@ class PublicCounter(Struct, frozen=True):
     secret: str = ""
 
 
+class CounterName(Struct, frozen=True):
+    """What identifies a public counter."""
+
+    namespace: str
+    key: str
+
+
+class Addition(CounterName, frozen=True):
+    """One addition of many.
+
+    Attributes:
+        amount: signed; 1 creates a counter that does not exist.
+    """
+
+    amount: int = 1
+
+
+class AdditionRefused(Struct, frozen=True):
+    """Why an addition was not counted.
+
+    Attributes:
+        code: for programs, such as ``out-of-bounds``.
+        message: for people.
+    """
+
+    code: str
+    message: str
+
+
+class Added(Struct, frozen=True):
+    """The result of one addition of many.
+
+    Attributes:
+        value: afterwards; None without a counter.
+        created: whether this created the counter.
+        error: why it was not counted; None if it was.
+    """
+
+    namespace: str
+    key: str
+    value: int | None
+    created: bool = False
+    error: AdditionRefused | None = None
+
+
+class _FoundCounters(Struct, frozen=True):
+    counters: list[PublicCounter | None]
+
+
+class _Results(Struct, frozen=True):
+    results: list[Added]
+
+
 class _PageOfCounters(Struct, frozen=True):
     counters: list[PublicCounter]
     after: str | None
@@ -116,6 +169,24 @@ class PublicCounterCalls:
     def get(self, namespace: str, key: str) -> Call[PublicCounter | None]:
         """Get a counter without counting; None if there is none."""
         return Call(method="GET", path=_at(namespace, key), read=_counter_or_none, accepts=MISSING, repeat=Repeat.SAFE)
+
+    @answered
+    def read(self, counters: Sequence[CounterName]) -> Call[list[PublicCounter | None]]:
+        """Get up to 500 counters without counting, in this order; None for each that does not exist."""
+        body = {"counters": [{"namespace": each.namespace, "key": each.key} for each in counters]}
+        return Call(method="POST", path=_at("read"), body=body, read=_found, repeat=Repeat.SAFE)
+
+    @answered
+    def add(self, additions: Sequence[Addition], *, idempotency_key: str | None = None) -> Call[list[Added]]:
+        """Add to up to 500 counters, in this order. Returns a result for each: some may be refused, the others count.
+
+        A refusal is no exception: look at each ``error``. Send refused additions again with a new call.
+
+        Args:
+            idempotency_key: a key of your own, to repeat the call after a restart, of 16 characters or more without a
+                token; generated for each call otherwise.
+        """
+        return _post(_at("add"), _added, {"counters": list(additions)}, idempotency_key)
 
     @answered
     def change(  # noqa: PLR0913  # what is left out stays
@@ -209,6 +280,8 @@ class AsyncPublicCounters(Waiting, PublicCounterCalls):
 _counter = json_as(PublicCounter)
 _page_in = json_as(_PageOfCounters)
 _reservation = json_as(_Reservation)
+_found_in = json_as(_FoundCounters)
+_results_in = json_as(_Results)
 _error = json_as(dict[str, dict[str, str]])
 
 
@@ -240,6 +313,14 @@ def _counter_or_none(response: httpx.Response) -> PublicCounter | None:
     if _error(response).get("error", {}).get("code") != "no-such-counter":
         raise refusal(response)
     return None
+
+
+def _found(response: httpx.Response) -> list[PublicCounter | None]:
+    return _found_in(response).counters
+
+
+def _added(response: httpx.Response) -> list[Added]:
+    return _results_in(response).results
 
 
 def _reserved(response: httpx.Response) -> bool:
