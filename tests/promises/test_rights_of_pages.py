@@ -33,7 +33,7 @@ READERS = frozenset({"superuser", "admin", "site admin", "settings", "reader"})
 SETTERS = READERS - {"reader"}
 ADMINS = SETTERS - {"settings"}
 OWNER = frozenset({"counters only"})
-"""Of the shared counter."""
+"""Of the shared counter, and of a public one."""
 SUPERUSERS = frozenset({"superuser"})
 MANAGERS = frozenset({"superuser", "admin"})
 """Of the first site's account."""
@@ -308,6 +308,8 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/counters/public/{namespace}/{key}/counter.json": LOGGED_IN,
     "/counters/public/{namespace}/{key}/set": LOGGED_IN,
     "/counters/public/{namespace}/{key}/freeze": LOGGED_IN,
+    "/counters/public/{namespace}/{key}/rules": LOGGED_IN,
+    "/counters/public/{namespace}/{key}/rename": LOGGED_IN,
     "/counters/public/{namespace}/{key}/delete": LOGGED_IN,
     "/counters/live": LOGGED_IN,
     "/counters/worker.js": LOGGED_IN,
@@ -412,8 +414,12 @@ FORMS: Mapping[str, Form] = {
     "/invites/{code}": Form(LOGGED_IN - {"counters only"}, filled()),
     "/counters": Form(LOGGED_IN, filled(name="Another counter")),
     "/counters/public": Form(LOGGED_IN, filled(namespace="another.example", key="visits")),
-    "/counters/public/{namespace}/{key}": Form(SUPERUSERS, filled(press="up")),
-    "/counters/public/{namespace}/{key}/set": Form(SUPERUSERS, filled(value="7")),
+    "/counters/public/{namespace}/{key}": Form(SUPERUSERS | OWNER, filled(press="up")),
+    "/counters/public/{namespace}/{key}/set": Form(SUPERUSERS | OWNER, filled(value="7")),
+    "/counters/public/{namespace}/{key}/rules": Form(SUPERUSERS | OWNER, filled(label="Visits", locked="on")),
+    "/counters/public/{namespace}/{key}/rename": Form(
+        SUPERUSERS | OWNER, filled(namespace=PUBLIC.namespace, key="renamed")
+    ),
     "/counters/public/{namespace}/{key}/freeze": Form(SUPERUSERS, filled(frozen="yes")),
     "/admin/counters/namespaces/close": Form(SUPERUSERS, filled(namespace="spam.example")),
     "/admin/counters/namespaces/reopen": Form(SUPERUSERS, filled(namespace=FROZEN_COUNTER.namespace)),
@@ -422,7 +428,7 @@ FORMS: Mapping[str, Form] = {
     "/admin/counters/namespaces/delete": Form(
         SUPERUSERS, filled(id=f"{PUBLIC.namespace}/", confirm=f"{PUBLIC.namespace}/")
     ),
-    "/counters/public/{namespace}/{key}/delete": Form(SUPERUSERS, filled(confirm=str(PUBLIC))),
+    "/counters/public/{namespace}/{key}/delete": Form(SUPERUSERS | OWNER, filled(confirm=str(PUBLIC))),
     "/counters/{counter}": Form(OWNER, filled(press="up")),
     "/counters/{counter}/people/role": Form(OWNER, member_of_counter(role="viewer")),
     "/counters/{counter}/people/remove": Form(OWNER, member_of_counter()),

@@ -52,6 +52,8 @@ from tallystick.services.analytics.kept.segments import create_segment
 from tallystick.services.analytics.kept.shared_links import create_shared_link
 from tallystick.services.counting.abuse import close_namespace
 from tallystick.services.counting.managing import freeze_public_counter
+from tallystick.services.counting.owned.changing import give_counter
+from tallystick.services.counting.owned.proving import Asker
 from tallystick.services.imports.upload_folder import Upload, UploadKind, UploadOptions
 from tallystick.services.imports.uploads import SentFile
 from tallystick.services.sharing.counters import NewCounter
@@ -81,7 +83,7 @@ COLLEAGUES: Mapping[str, dict[str, Access]] = MappingProxyType(
 
 PUBLIC = Key("stats.example.com", "visits.json")
 PLAIN = Key("stats.example.com", "likes")
-"""Public counters. Names of the first end like data."""
+"""Public counters. Names of the first end like data; it belongs to the person with counters only."""
 FROZEN_COUNTER = Key("closed.example.com", "frozen")
 """A frozen counter of a closed namespace."""
 STRANGERS = ("foreign admin", "counters only")
@@ -256,6 +258,8 @@ async def _new_world(data: Path) -> AsyncIterator[World]:
         await _share_a_counter(made)
         for public in (PUBLIC, PLAIN):
             await analytics.services.counting.create(public, Create(5))
+        owner = people["counters only"].account.id
+        await ledger.write(give_counter, Asker(is_operator=True), PUBLIC, owner, "", NOW)
         await analytics.services.counting.create(FROZEN_COUNTER, Create(5))
         await ledger.write(partial(freeze_public_counter, frozen=True), FROZEN_COUNTER, NOW)
         await ledger.write(close_namespace, FROZEN_COUNTER.namespace, NOW)

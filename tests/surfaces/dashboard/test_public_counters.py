@@ -280,3 +280,80 @@ async def test_pages_of_own_counters_lead_on(pages: Pages, ledger: Ledger) -> No
         assert '"/counters/public?own=a.example/key-49"' in own
         second = (await ada.client.get("/counters/public.json?own=a.example/key-49")).json()
         assert ([each["key"] for each in second["own"]], second["own_after"]) == (["key-50"], None)
+
+
+OWN = "/counters/public/b.example/likes"
+RULES = {"label": "Likes", "lower": "-3", "upper": "4", "unique": "hour", "origins": "https://b.example"}
+
+
+async def test_an_owner_changes_a_counter_and_others_read_it(pages: Pages, ledger: Ledger) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        await ben.fill("/counters/public", {"namespace": "b.example", "key": "likes"})
+        before = (await ben.client.get(f"{OWN}/counter.json")).json()
+        assert (before["owned"], before["mine"], before["locked"]) == (True, True, False)
+        saved = await ben.fill(OWN, {**RULES, "locked": "on"}, action=f"{OWN}/rules")
+        assert saved.headers["location"] == f"{OWN}?done=changed"
+        told = (await ada.client.get(f"{OWN}/counter.json")).json()
+        assert (told["mine"], told["locked"], told["resettable"]) == (False, True, False)
+        assert (told["lower"], told["upper"], told["unique"]) == (-3, 4, "hour")
+        assert (told["label"], told["origins"]) == ("Likes", ["https://b.example"])
+        for fields, problem in (
+            ({"lower": "1"}, "Largest single decrease must be 0 or less."),
+            ({"upper": "x"}, "Largest single increase must be a whole number."),
+            ({"unique": "year"}, "Each visitor must be one of those that are offered."),
+            ({"origins": "b.example"}, "Websites whose pages count have to be http:// or https:// and a host"),
+            ({"label": "x" * 101}, "Label must be shorter than 101 characters."),
+        ):
+            refused = await ben.fill(OWN, {**RULES, "label": "Typed", **fields}, action=f"{OWN}/rules")
+            assert (refused.status_code, problem in refused.text) == (422, True)
+            assert ("Typed" in refused.text) or "label" in fields, "what was typed is not lost"
+        assert (await ben.fill(OWN, {"press": "up"})).headers["location"] == f"{OWN}?done=pressed"
+        assert (await ben.fill(OWN, {"value": "9"}, action=f"{OWN}/set")).status_code == 303
+        for fields, problem in (
+            ({"namespace": "b.example", "key": "x"}, "Key must have 3 to 64"),
+            ({"namespace": "b.example", "key": "more"}, "There is a counter of this name already."),
+        ):
+            await ben.fill("/counters/public", {"namespace": "b.example", "key": "more"})
+            refused = await ben.fill(OWN, fields, action=f"{OWN}/rename")
+            assert (refused.status_code, problem in refused.text) == (422, True)
+        moved = await ben.fill(OWN, {"namespace": "b.example", "key": "hearts"}, action=f"{OWN}/rename")
+        place = "/counters/public/b.example/hearts"
+        assert moved.headers["location"] == f"{place}?done=renamed"
+        assert "The counter has a new name." in (await ben.get(moved.headers["location"])).text
+        assert (await ben.get(OWN)).status_code == 404
+        assert await value(ledger, Key("b.example", "hearts")) == 9
+        await ada.fill(place, {"frozen": "yes"}, action=f"{place}/freeze")
+        frozen = (await ben.get(place)).text
+        assert "The operator of this server stopped all changes of this counter." in frozen
+        assert "<form" not in frozen.split("<main")[1].split("</main>")[0]
+        refused = await ben.fill("/user", {"value": "1"}, action=f"{place}/set")
+        assert (refused.status_code, await value(ledger, Key("b.example", "hearts"))) == (422, 9)
+        await ada.fill(place, {"frozen": "no"}, action=f"{place}/freeze")
+        assert (await ben.fill(place, {"confirm": "hearts"}, action=f"{place}/delete")).status_code == 422
+        deleted = await ben.fill(place, {"confirm": "b.example/hearts"}, action=f"{place}/delete")
+        assert deleted.headers["location"] == "/counters/public?done=deleted"
+    kinds = [each.kind for each in await ledger.read(events) if each.actor == "ben@example.com"]
+    assert kinds[0] == "public counter deleted"
+    assert {"public counter changed", "public counter set", "public counter renamed"} <= set(kinds)
+
+
+async def test_others_change_nothing_of_an_owned_counter(pages: Pages, ledger: Ledger) -> None:
+    likes = Key("b.example", "likes")
+    async with pages.ada() as ada, pages.ben(ada, access_all="a") as ben:
+        await ada.fill("/counters/public", {"namespace": "b.example", "key": "likes"})
+        page = (await ben.get(OWN)).text
+        assert "someone else" in page
+        assert "<form" not in page.split("<main")[1].split("</main>")[0]
+        for action, fields in (
+            ("", {"press": "up"}),
+            ("/set", {"value": "9"}),
+            ("/rules", {**RULES, "locked": "on"}),
+            ("/rename", {"namespace": "b.example", "key": "mine"}),
+            ("/delete", {"confirm": str(likes)}),
+        ):
+            assert (await ben.fill("/user", fields, action=OWN + action)).status_code == 404
+        assert await value(ledger, likes) == 0
+        await ledger.count(VISITS, Create(3))
+        fields = {"namespace": "a.example", "key": "mine"}
+        for action, sent in (("/rules", RULES), ("/rename", fields)):
+            assert (await ada.fill("/user", sent, action=PLACE + action)).status_code == 404, "nobody owns this one"

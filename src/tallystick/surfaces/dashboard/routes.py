@@ -210,7 +210,7 @@ def _public_counter_routes(
     guard: PageGuard, page_services: PageServices, services: Services, kit: Kit
 ) -> list[BaseRoute]:
     """They come before those of shared counters, whose ids are never ``public``."""
-    counters = PublicCounterPages(page_services, services.counting, services.owned_counters, kit)
+    counters = PublicCounterPages(page_services, services.many_counters, services.owned_counters, kit)
     counter = "/counters/public/{namespace}/{key}"
     rows: list[Row] = [
         ("/counters/public", counters.list_page, counters.create),
@@ -219,6 +219,8 @@ def _public_counter_routes(
         (f"{counter}/counter.json", counters.as_json, None),
         (f"{counter}/set", counters.page, counters.set_value),
         (f"{counter}/freeze", counters.page, counters.freeze),
+        (f"{counter}/rules", counters.page, counters.change_rules),
+        (f"{counter}/rename", counters.page, counters.rename),
         (f"{counter}/delete", counters.page, counters.delete),
     ]
     badges = BadgePages(page_services, kit.public_counters)

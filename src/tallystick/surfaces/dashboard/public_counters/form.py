@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 from tallystick.errors import InvalidFields
-from tallystick.model.counter import INT64_MAX, INT64_MIN, Create
+from tallystick.model.counter import INT64_MAX, INT64_MIN, Amend, Counter, Create
 from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
 from tallystick.services.counting.owned.changing import OneEach, OwnerRules
+from tallystick.services.counting.owned.rows import CounterOwner, OwnedCounter
 from tallystick.surfaces.dashboard.counters.form import whole_number
 from tallystick.surfaces.dashboard.support.forms import Form
 from tallystick.surfaces.dashboard.support.language import N_
 
 NEW_FIELDS = ("namespace", "key", "label", "value", "lower", "upper", "unique", "resettable")
+NAME_FIELDS = ("namespace", "key")
+RULE_FIELDS = ("label", "lower", "upper", "unique", "origins", "locked", "resettable")
 UNIQUE: Mapping[OneEach, str] = {
     "": N_("each time"),
     "hour": N_("once an hour"),
@@ -32,7 +35,19 @@ def new_key(form: Form) -> Key:
     Raises:
         InvalidFields: no counter can have the name.
     """
-    key = Key(form.text("namespace") or DEFAULT_NAMESPACE, form.text("key") or str(uuid4()))
+    return _legal(Key(form.text("namespace") or DEFAULT_NAMESPACE, form.text("key") or str(uuid4())))
+
+
+def other_name(form: Form) -> Key:
+    """The name that a form gives to a counter.
+
+    Raises:
+        InvalidFields: no counter can have it.
+    """
+    return _legal(Key(form.text("namespace"), form.text("key")))
+
+
+def _legal(key: Key) -> Key:
     problems = {
         field: [NOT_A_NAME] for field, name in zip(("namespace", "key"), key, strict=True) if not legal_name(name)
     }
@@ -48,11 +63,7 @@ def creation(form: Form) -> Create:
         InvalidFields: a number is none, or does not fit.
     """
     default = Create()
-    lower, upper = _number(form, "lower", default.lower), _number(form, "upper", default.upper)
-    if lower > 0:
-        raise InvalidFields({"lower": [NOT_DOWN]})
-    if upper < 0:
-        raise InvalidFields({"upper": [NOT_UP]})
+    lower, upper = _bounds(form, default.lower, default.upper)
     return Create(_number(form, "value", default.value), lower, upper, form.checked("resettable"))
 
 
@@ -65,6 +76,46 @@ def first_rules(form: Form) -> OwnerRules:
     return OwnerRules(label=form.text("label"), one_each=_unique(form))
 
 
+def amendment(form: Form, counter: Counter) -> Amend:
+    """What a counter allows from now on; a bound that is not typed stays.
+
+    Raises:
+        InvalidFields: a number is none, or does not fit.
+    """
+    lower, upper = _bounds(form, counter.lower, counter.upper)
+    return Amend(lower, upper, form.checked("resettable"))
+
+
+def changed_rules(form: Form) -> OwnerRules:
+    """The rules that a form gives to a counter.
+
+    Raises:
+        InvalidFields: visitors cannot count so.
+    """
+    return OwnerRules(
+        label=form.text("label"),
+        origins=tuple(form.text("origins").split()),
+        one_each=_unique(form),
+        locked=form.checked("locked"),
+    )
+
+
+def present(found: OwnedCounter) -> Mapping[str, str]:
+    """What the forms for the name and the rules of a counter show."""
+    counter, owner = found.counter, found.owner or CounterOwner()
+    return {
+        "namespace": found.key.namespace,
+        "key": found.key.key,
+        "label": owner.label,
+        "lower": str(counter.lower),
+        "upper": str(counter.upper),
+        "unique": owner.one_each,
+        "origins": "\n".join(owner.origins),
+        "locked": "on" if found.locked else "",
+        "resettable": "on" if counter.resettable else "",
+    }
+
+
 def new_value(form: Form) -> int:
     """The value that a form sets.
 
@@ -74,6 +125,16 @@ def new_value(form: Form) -> int:
     value = whole_number("value", form.text("value") or "nothing")
     assert value is not None
     return _fitting("value", value)
+
+
+def _bounds(form: Form, lower: int, upper: int) -> tuple[int, int]:
+    """The bounds that are typed, or else those that are given."""
+    lower, upper = _number(form, "lower", lower), _number(form, "upper", upper)
+    if lower > 0:
+        raise InvalidFields({"lower": [NOT_DOWN]})
+    if upper < 0:
+        raise InvalidFields({"upper": [NOT_UP]})
+    return lower, upper
 
 
 def _unique(form: Form) -> OneEach:

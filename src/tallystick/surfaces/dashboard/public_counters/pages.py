@@ -1,23 +1,24 @@
 """Public counters: ``/counters/public``, and a counter, ``/counters/public/{namespace}/{key}``.
 
 Everybody with an account sees the counters that it owns, makes more of them, and looks a counter up by its whole name,
-as the API lets anyone do; superusers see all of them and do what ``tallystick counter`` does.
+as the API lets anyone do. Owners change their counters; superusers see all of them and do what ``tallystick counter``
+does.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
-from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused, OwningRefused
-from tallystick.model.counter import FOREVER, FROZEN, LOCKED, Add, Counter, Outcome, RefusalReason, alive
+from tallystick.ledger.folding import Admit, CounterWrite
+from tallystick.model.counter import FOREVER, FROZEN, OWNED, Add, Outcome, RefusalReason, alive
 from tallystick.model.key import Key
 from tallystick.services.accounts.audit import is_superuser
-from tallystick.services.counting.counting import Counting
 from tallystick.services.counting.finding import key_named, public_counters
 from tallystick.services.counting.history import CounterHistory, HistoryQuestion, counter_history
 from tallystick.services.counting.managing import (
@@ -25,19 +26,33 @@ from tallystick.services.counting.managing import (
     freeze_public_counter,
     set_public_counter,
 )
-from tallystick.services.counting.owned.changing import create_owned
+from tallystick.services.counting.many import AddMany, ManyCounters
+from tallystick.services.counting.owned.changing import (
+    OwnedResult,
+    amend_owned,
+    create_owned,
+    delete_owned,
+    rename_owned,
+    set_owned,
+)
 from tallystick.services.counting.owned.proving import Asker
-from tallystick.services.counting.owned.rows import CounterOwner
+from tallystick.services.counting.owned.rows import CounterOwner, OwnedCounter
 from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.surfaces.dashboard.badges.pasting import badge_page
 from tallystick.surfaces.dashboard.counters.pages import zone_of
 from tallystick.surfaces.dashboard.public_counters.form import (
+    NAME_FIELDS,
     NEW_FIELDS,
+    RULE_FIELDS,
     UNIQUE,
+    amendment,
+    changed_rules,
     creation,
     first_rules,
     new_key,
     new_value,
+    other_name,
+    present,
 )
 from tallystick.surfaces.dashboard.public_counters.history import (
     DEFAULT_PERIOD,
@@ -56,14 +71,11 @@ from tallystick.web.surface import Kit
 
 COUNTERS_OF_PAGE = 50
 LONGEST_SEARCH = 130
+NOTHING_TYPED: Mapping[str, str] = MappingProxyType({})
 
 
-class ShownPublicCounter(Struct, frozen=True):
+class ShownPublicCounter(OwnedCounter, frozen=True):
     """A counter as pages show it."""
-
-    key: Key
-    counter: Counter
-    owner: CounterOwner | None = None
 
     @property
     def created(self) -> int | None:
@@ -82,14 +94,14 @@ class ShownPublicCounter(Struct, frozen=True):
 
 
 class PublicCounterPages:
-    """Finds, adds and shows public counters; lets superusers count, set and delete.
+    """Finds, adds and shows public counters; lets their owners and superusers change them.
 
     Args:
         kit: with the switch of public counters, and the limits of new ones that requests of the API have, too.
     """
 
-    def __init__(self, services: PageServices, counting: Counting, owned: OwnedCounters, kit: Kit) -> None:
-        self._services, self._counting, self._owned = services, counting, owned
+    def __init__(self, services: PageServices, many: ManyCounters, owned: OwnedCounters, kit: Kit) -> None:
+        self._services, self._many, self._owned = services, many, owned
         self._switch, self._creations, self._join = kit.public_counters, kit.creations, kit.join
 
     async def list_page(self, request: PageRequest) -> Response:
@@ -111,13 +123,11 @@ class PublicCounterPages:
 
     async def create(self, request: PageRequest) -> Response:
         """Add a counter that belongs to the account, and show it."""
-        superuser = is_superuser(request.account)
-        if not superuser and self._switch != "open":
+        if not self._may_create(request):
             raise HTTPException(404)
         try:
             key = new_key(request.form)
-            address = self._services.addresses.of(request.http.scope)
-            admit = None if superuser else partial(self._creations.admit, address, key.namespace)
+            admit = self._admit(request, key)
             arguments = key, creation(request.form), first_rules(request.form), "", admit, request.now
             await self._owned.change(self._asker(request), None, create_owned, *arguments)
         except InputRefused as error:
@@ -134,7 +144,8 @@ class PublicCounterPages:
         """The same as JSON. Keys may end with ``.json``, so this has a name of its own."""
         shown = await self._counter(request)
         history = await self._history(request, shown.key)
-        return as_json({**_plain(shown), **history_members(history)})
+        members = {"owned": bool(shown.counter.flags & OWNED), "mine": self._is_own(request, shown)}
+        return as_json({**_plain(shown), **members, **_ruled(shown), **history_members(history)})
 
     async def press(self, request: PageRequest) -> Response:
         """Count up or down by one."""
@@ -142,8 +153,9 @@ class PublicCounterPages:
         amount = {"up": 1, "down": -1}.get(request.form.text("press"))
         if amount is None:
             raise HTTPException(400)
-        addition = Add(amount, lifetime=self._counting.lifetime)
-        return await self._done(request, shown, await self._counting.add(shown.key, addition), "pressed")
+        addition = CounterWrite(shown.key, Add(amount, lifetime=self._many.lifetime))
+        added = await self._many.add(AddMany(asker=self._asker(request), additions=[addition]))
+        return await self._done(request, shown, added.outcomes[0], "pressed")
 
     async def set_value(self, request: PageRequest) -> Response:
         """Set the value, also of a counter that nobody else may set."""
@@ -152,13 +164,17 @@ class PublicCounterPages:
             value = new_value(request.form)
         except InputRefused as error:
             return await self._show(request, shown, problems_of(error))
-        arguments = shown.key, value, self._counting.lifetime, request.now
+        if not is_superuser(request.account):
+            return await self._change(request, shown, "set", set_owned, value)
+        arguments = shown.key, value, self._many.lifetime, request.now
         outcome = await self._services.write(request, set_public_counter, *arguments)
         return await self._done(request, shown, outcome, "set")
 
     async def freeze(self, request: PageRequest) -> Response:
-        """Stop all changes of the counter, or allow them again."""
-        shown = await self._managed(request)
+        """Stop all changes of the counter, or allow them again. Only superusers do."""
+        if not is_superuser(request.account):
+            raise HTTPException(404)
+        shown = await self._counter(request)
         frozen = request.form.text("frozen") == "yes"
         function = partial(freeze_public_counter, frozen=frozen)
         outcome = await self._services.write(request, function, shown.key, request.now)
@@ -169,8 +185,50 @@ class PublicCounterPages:
         shown = await self._managed(request)
         if not confirmed(request, str(shown.key)):
             return await self._show(request, shown, NOT_CONFIRMED)
+        if not is_superuser(request.account):
+            return await self._change(request, shown, "deleted", delete_owned)
         await self._services.write(request, delete_public_counter, shown.key, request.now)
         return see_other("/counters/public?done=deleted")
+
+    async def change_rules(self, request: PageRequest) -> Response:
+        """Change what the counter allows, its label and its rules."""
+        shown, typed = await self._managed(request), _typed(request, RULE_FIELDS)
+        try:
+            arguments = amendment(request.form, shown.counter), changed_rules(request.form)
+        except InputRefused as error:
+            return await self._show(request, shown, problems_of(error), typed)
+        return await self._change(request, shown, "changed", amend_owned, *arguments, typed=typed)
+
+    async def rename(self, request: PageRequest) -> Response:
+        """Give the counter another name."""
+        shown, typed = await self._managed(request), _typed(request, NAME_FIELDS)
+        if not self._may_create(request):
+            raise HTTPException(404)
+        try:
+            new = other_name(request.form)
+        except InputRefused as error:
+            return await self._show(request, shown, problems_of(error), typed)
+        admit = self._admit(request, new)
+        return await self._change(request, shown, "renamed", rename_owned, new, admit, typed=typed)
+
+    async def _change(
+        self,
+        request: PageRequest,
+        shown: ShownPublicCounter,
+        done: str,
+        function: Callable[..., OwnedResult],
+        *arguments: object,
+        typed: Mapping[str, str] = NOTHING_TYPED,
+    ) -> Response:
+        """Call a function of ``owned.changing`` about the counter."""
+        try:
+            result = await self._owned.change(self._asker(request), None, function, shown.key, *arguments, request.now)
+        except InputRefused as error:
+            return await self._show(request, shown, problems_of(error), typed)
+        except OwningRefused as refused:
+            return await self._show(request, shown, problems_of_owning(refused), typed)
+        place = "/counters/public" if done == "deleted" else _place(result.found.key)
+        return see_other(f"{place}?done={done}")
 
     async def _done(self, request: PageRequest, shown: ShownPublicCounter, outcome: Outcome, done: str) -> Response:
         if outcome.refused is RefusalReason.MISSING:
@@ -186,10 +244,13 @@ class PublicCounterPages:
             HTTPException: there is none, or public counters are switched off and the person is no superuser (404).
         """
         path = request.http.path_params
-        shown = await self._looked_up(request, f"{path['namespace']}/{path['key']}")
-        if shown is None:
+        key = key_named(f"{path['namespace']}/{path['key']}")
+        if key is None or (self._switch == "off" and not is_superuser(request.account)):
             raise HTTPException(404)
-        return shown
+        found = await self._owned.read(key)
+        if found is None:
+            raise HTTPException(404)
+        return ShownPublicCounter(found.key, found.counter, found.owner)
 
     async def _history(self, request: PageRequest, key: Key) -> CounterHistory:
         """The history of a counter in the period of the address.
@@ -207,14 +268,15 @@ class PublicCounterPages:
         return history
 
     async def _managed(self, request: PageRequest) -> ShownPublicCounter:
-        """The counter in the path, for superusers.
+        """The counter in the path, for its owner and for superusers.
 
         Raises:
-            HTTPException: there is none, or the person is no superuser (404).
+            HTTPException: there is none, or the person is neither (404).
         """
-        if not is_superuser(request.account):
+        shown = await self._counter(request)
+        if not self._asker(request).owns(shown.owner or CounterOwner()):
             raise HTTPException(404)
-        return await self._counter(request)
+        return shown
 
     async def _looked_up(self, request: PageRequest, name: str) -> ShownPublicCounter | None:
         """The counter of a name; for who is no superuser none where public counters are switched off."""
@@ -253,6 +315,18 @@ class PublicCounterPages:
     def _asker(self, request: PageRequest) -> Asker:
         return Asker(request.account, names_prove=self._join == "invited")
 
+    def _is_own(self, request: PageRequest, shown: ShownPublicCounter) -> bool:
+        return shown.owner is not None and shown.owner.account == request.account.id
+
+    def _may_create(self, request: PageRequest) -> bool:
+        return self._switch == "open" or is_superuser(request.account)
+
+    def _admit(self, request: PageRequest, key: Key) -> Admit | None:
+        """The limit of new counters, for the moment when one gets this name; None for superusers."""
+        if is_superuser(request.account):
+            return None
+        return partial(self._creations.admit, self._services.addresses.of(request.http.scope), key.namespace)
+
     async def _show_list(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         shown, after = await self._found(request)
         own, own_after = await self._own(request)
@@ -264,23 +338,41 @@ class PublicCounterPages:
             "after": None if after is None else str(after),
             "find": _search(request),
             "switch": self._switch,
-            "may_create": is_superuser(request.account) or self._switch == "open",
-            "typed": {name: request.form.text(name) for name in NEW_FIELDS},
+            "may_create": self._may_create(request),
+            "typed": _typed(request, NEW_FIELDS),
             "zone": await zone_of(request),
             "problems": problems,
         }
         return await self._services.show(request, "public_counters/counters.html", values)
 
     async def _show(
-        self, request: PageRequest, shown: ShownPublicCounter, problems: Problems = NO_PROBLEMS
+        self,
+        request: PageRequest,
+        shown: ShownPublicCounter,
+        problems: Problems = NO_PROBLEMS,
+        typed: Mapping[str, str] = NOTHING_TYPED,
     ) -> Response:
+        """Show a counter.
+
+        Args:
+            typed: what a form that was sent shows in the place of what is.
+        """
         history = await self._history(request, shown.key)
+        frozen, superuser = bool(shown.counter.flags & FROZEN), is_superuser(request.account)
+        manages = self._asker(request).owns(shown.owner or CounterOwner())
         values = {
+            "owner": shown.owner or CounterOwner(),
+            "owned": bool(shown.counter.flags & OWNED),
+            "is_own": self._is_own(request, shown),
+            "manages": manages and (superuser or not frozen),
+            "may_create": self._may_create(request),
+            "typed": {**present(shown), **typed},
+            "unique": UNIQUE,
             "shown": shown,
             "counter": shown.counter,
             "history": await asyncio.to_thread(shown_history, request.language, history, _period(request)),
             "periods": PERIODS,
-            "frozen": bool(shown.counter.flags & FROZEN),
+            "frozen": frozen,
             "address": _place(shown.key),
             "badge_page": badge_page(str(shown.key)),
             "switch": self._switch,
@@ -295,6 +387,10 @@ def _search(request: PageRequest) -> str:
     return request.http.query_params.get("find", "").strip()[:LONGEST_SEARCH]
 
 
+def _typed(request: PageRequest, names: Sequence[str]) -> Mapping[str, str]:
+    return {name: request.form.text(name) for name in names}
+
+
 def _period(request: PageRequest) -> str:
     return request.http.query_params.get("period", DEFAULT_PERIOD)
 
@@ -307,7 +403,7 @@ def _ruled(shown: ShownPublicCounter) -> dict[str, Any]:
     """What the owner of a counter decides, with the names of the API."""
     owner = shown.owner or CounterOwner()
     return {
-        "locked": bool(shown.counter.flags & LOCKED),
+        "locked": shown.locked,
         "label": owner.label,
         "origins": owner.origins,
         "unique": owner.one_each or None,

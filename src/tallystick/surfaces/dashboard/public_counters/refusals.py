@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from starlette.exceptions import HTTPException
+
 from tallystick.errors import CounterReason, OwningRefused
 from tallystick.model.counter import RefusalReason
 from tallystick.surfaces.dashboard.support.language import N_
@@ -14,14 +16,11 @@ RESERVED = N_("Only the owner of this namespace's site makes counters in it.")
 LIMITED = N_("Too many new counters in a second. Try again.")
 
 REFUSED: Mapping[RefusalReason, str] = {
-    RefusalReason.EXISTS: EXISTS,
     RefusalReason.OUT_OF_RANGE: OUT_OF_RANGE,
     RefusalReason.OUT_OF_BOUNDS: N_("This counter does not count in that direction."),
     RefusalReason.LOCKED: N_("The owner of this counter has locked it: it can only be read."),
     RefusalReason.RESTRICTED: N_("This counter counts only on the pages of its owner."),
     RefusalReason.FROZEN: FROZEN,
-    RefusalReason.RESERVED: RESERVED,
-    RefusalReason.CREATION_LIMITED: LIMITED,
 }
 OWNING: Mapping[CounterReason, str] = {
     CounterReason.EXISTS: EXISTS,
@@ -37,8 +36,8 @@ def problems_of_owning(refused: OwningRefused) -> Problems:
     """The message of a refusal, for the form as a whole.
 
     Raises:
-        OwningRefused: pages send nothing that is refused for this reason.
+        HTTPException: there is no such counter any more, or it is not the person's (404).
     """
     if refused.reason not in OWNING:
-        raise refused
+        raise HTTPException(404) from refused
     return {"": [OWNING[refused.reason]]}

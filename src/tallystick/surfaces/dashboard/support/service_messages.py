@@ -61,6 +61,9 @@ PATTERNS = (
     N_("only admins of all sites of an account can create sites; the operator of the server can make you one"),
     N_("this token is limited to some sites and cannot create others"),
     N_("there is no site %(site)s"),
+    # Public counters.
+    N_("cannot be more than %(most)s"),
+    N_("have to be http:// or https:// and a host with an optional port, and nothing after it"),
     # Paths.
     N_("between 1 and %(most)s paths are changed at once, not %(number)s"),
     N_("site %(site)s has a path %(name)s already; merge them instead"),
