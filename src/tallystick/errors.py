@@ -242,6 +242,7 @@ class CounterReason(Enum):
     NO_PROOF = "no proof"
     RESERVED = "namespace reserved"
     CLOSED = "namespace closed"
+    FULL = "namespace full"
     FROZEN = "frozen"
 
 

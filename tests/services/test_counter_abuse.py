@@ -15,6 +15,7 @@ from tallystick.model.counter import (
     FROZEN,
     HIT,
     LIFETIME_MS,
+    OWNED,
     Add,
     Amend,
     Create,
@@ -31,7 +32,14 @@ from tallystick.services.accounts.audit import events
 from tallystick.services.counting import abuse
 from tallystick.services.counting.abuse import ManyChange, Step
 from tallystick.services.counting.counting import Counting
-from tallystick.services.counting.owned.changing import OwnerRules, amend_owned, create_owned, rename_owned, set_owned
+from tallystick.services.counting.owned.changing import (
+    OwnerRules,
+    amend_owned,
+    create_owned,
+    give_counter,
+    rename_owned,
+    set_owned,
+)
 from tallystick.services.counting.owned.proving import Asker, digest_of, secret_of
 
 
@@ -83,6 +91,28 @@ async def test_a_namespace_has_so_many_counters(abused: Abused) -> None:
     assert (await abused.counting.create(gone, Create())).refused is RefusalReason.FULL
     assert (await abused.counting.create(gone, Create(authorized=True))).created
     assert await abused.keys("example.com") == [4]
+
+
+async def test_a_secret_brings_no_more_counters_into_a_full_namespace(abused: Abused) -> None:
+    async def create(name: str) -> Asker:
+        arguments = Key(*name.split("/")), Create(), OwnerRules(), "", None, abused.clock()
+        made: Any = await abused.ledger.write(create_owned, Asker(), *arguments)
+        return Asker(digest=digest_of(secret_of(made.nonce, "")))
+
+    async def rename(owner: Asker, name: str, new: str) -> None:
+        keys = Key(*name.split("/")), Key(*new.split("/"))
+        await abused.ledger.write(rename_owned, owner, *keys, None, abused.clock())
+
+    first, other = await create("full.com/first"), await create("other.com/key")
+    await abused.hit("full.com/second")
+    await abused.hit("full.com/third")
+    for attempt in (create("full.com/fourth"), rename(other, "other.com/key", "full.com/fourth")):
+        with pytest.raises(OwningRefused) as refused:
+            await attempt
+        assert refused.value.reason is CounterReason.FULL
+    await rename(first, "full.com/first", "full.com/renamed")  # there is none more
+    assert await abused.keys("full.com", "other.com") == [3, 1]
+    await create("default/mine")
 
 
 async def test_expired_and_renamed_counters_are_counted_as_they_are(abused: Abused) -> None:
@@ -169,6 +199,20 @@ async def test_the_owner_of_a_frozen_counter_changes_nothing_either(abused: Abus
         with pytest.raises(OwningRefused) as refused:
             await abused.ledger.write(function, owner, key, *arguments, abused.clock())
         assert refused.value.reason is CounterReason.FROZEN
+
+
+async def test_a_frozen_counter_without_an_owner_stays_frozen_with_one(abused: Abused) -> None:
+    key, operator = Key("example.com", "resettable"), Asker(is_operator=True)
+    await abused.counting.create(key, Create(value=7, resettable=True))
+    assert (await abused.counting.set(key, 8)).refused is None
+    await abused.change("example.com/", abuse.FREEZE)
+    assert await abused.counting.set(key, 9) == Outcome(8, 8, RefusalReason.FROZEN)
+    given: Any = await abused.ledger.write(give_counter, operator, key, None, "counter_secret", abused.clock())
+    assert given.found.counter.flags == OWNED | FROZEN
+    assert await abused.counting.set(key, 9) == Outcome(8, 8, RefusalReason.FROZEN)
+    with pytest.raises(OwningRefused) as refused:
+        await abused.ledger.write(set_owned, Asker(digest=digest_of("counter_secret")), key, 9, abused.clock())
+    assert refused.value.reason is CounterReason.FROZEN
 
 
 def test_a_frozen_counter_refuses_everything_but_the_operator() -> None:

@@ -150,7 +150,7 @@ async def test_a_renamed_counter_keeps_everything(owned: Owned) -> None:
     assert rows["owned_counter"] == rows["counter_hour"] == 1
     names = [Key("example.com", f"name-{number}") for number in range(6)]
     assert len({lane_of(new) for new in names}) > 2
-    await owned.counting.create(names[3], Create(lifetime=1))
+    await owned.counting.create_unique(names[3], Create(lifetime=1), "day")
     await owned.counting.add(names[4], Add(1, creates=True))
     owned.clock.now += 1_000 * (1)  # the leftover of an expired counter is in the way of nobody
     for new in names:

@@ -183,7 +183,7 @@ def _keep_what_follows(
     """Store what follows from a batch's changes: history, and the numbers of counters of namespaces."""
     if history:
         session.keep_history(history)
-        _forget_owners(session, [key for key in history.forgotten if loaded[key].flags])
+        forget_owners(session, [key for key in history.forgotten if loaded[key].flags])
     if created or history.forgotten:
         count_keys(session, changed, loaded, created.union(history.forgotten))
 
@@ -224,11 +224,15 @@ class _Creations:
             return None
         if namespace.closed:
             return Outcome(None, None, RefusalReason.CLOSED)
-        most = self._session.most_keys
-        # The default namespace belongs to all who name none: one of them must not fill it for the others.
-        if most is not None and name != DEFAULT_NAMESPACE and namespace.keys + self._made[name] >= most:
+        if is_full(self._session, name, namespace.keys + self._made[name]):
             return Outcome(None, None, RefusalReason.FULL)
         return None
+
+
+def is_full(session: Session, namespace: str, keys: int) -> bool:
+    """Whether a namespace of so many counters gets no more of people without an account."""
+    # The default namespace belongs to all who name none: one of them must not fill it for the others.
+    return session.most_keys is not None and namespace != DEFAULT_NAMESPACE and keys >= session.most_keys
 
 
 def count_keys(
@@ -248,7 +252,8 @@ def count_keys(
         session.count_keys(lane, added[lane])
 
 
-def _forget_owners(session: Session, keys: Iterable[Key]) -> None:
+def forget_owners(session: Session, keys: Iterable[Key]) -> None:
+    """Remove whose counters were, their rules, and the visitors that they have counted."""
     for key in keys:
         named = {"lane": lane_of(key), "namespace": key.namespace, "key": key.key}
         session.common.forget_owner(session.connection, **named)

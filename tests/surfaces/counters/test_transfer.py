@@ -10,6 +10,8 @@ from support.asking import Answer
 from support.in_process import InProcess, in_process
 from support.people import a_person, a_site, a_token
 from tallystick.model.account import Permission
+from tallystick.model.counter import Freeze
+from tallystick.model.key import Key
 from tallystick.services.accounts.audit import events
 from tallystick.services.counting.owned import files
 from tallystick.web.rate_limit import Rate
@@ -99,6 +101,18 @@ async def test_only_owners_and_superusers_replace(sent: Files) -> None:
     assert await sent.values("ben") == {"a-bar.example/beers": 1}
     assert (await sent.send("a-shop.example,carts,9\n", "?existing=replace", "operator")).json()["replaced"] == 1
     assert await sent.values() == {"a-shop.example/carts": 9}, "it stays ada's"
+
+
+async def test_what_is_frozen_is_not_replaced(sent: Files) -> None:
+    await sent.send("a-shop.example,carts,7\n")
+    await sent.site.application.ledger.count(Key("a-shop.example", "carts"), Freeze(frozen=True))
+    status, code, message = told(await sent.send("a-shop.example,carts,8\n", "?existing=replace"))
+    assert (status, code) == (400, "bad-line")
+    assert message.startswith("line 1: the operator of this server stopped all changes of a-shop.example/carts")
+    assert (await sent.send("a-shop.example,carts,8\n")).json()["kept"] == 1
+    assert await sent.values() == {"a-shop.example/carts": 7}
+    assert (await sent.send("a-shop.example,carts,9\n", "?existing=replace", "operator")).json()["replaced"] == 1
+    assert (await sent.site.ask("/api/counters/a-shop.example/carts")).json()["frozen"] is True
 
 
 async def test_reserved_namespaces_and_full_accounts_refuse_lines(sent: Files, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,7 @@ BY_REASON: Mapping[CounterReason, tuple[int, str]] = {
     CounterReason.NO_PROOF: (403, "no-proof"),
     CounterReason.RESERVED: (403, "namespace-reserved"),
     CounterReason.CLOSED: (403, "namespace-closed"),
+    CounterReason.FULL: (403, "namespace-full"),
     CounterReason.FROZEN: (403, "frozen"),
 }
 """Status and code of refusals about owners."""

@@ -88,7 +88,7 @@ async def rename(services: Services, call: PublicCall) -> ApiResponse:
     """Give a counter another name; its value, history and owner stay with it."""
     asker = await known_asker(services, call, Permission.COUNTERS_WRITE)
     key, body = call.key, decoded(call.body, NameBody)
-    new = key_named(body.namespace or key.namespace, body.key)
+    new = key_named(key.namespace if body.namespace is None else body.namespace, body.key)
     admit = admits_creation(call, asker, new.namespace)
     return _counter(await _change(services, call, asker, changing.rename_owned, key, new, admit))
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tallystick.errors import CounterReason, InvalidFields, OwningRefused
 from tallystick.ledger import Session, Totals
-from tallystick.ledger.folding import Admit, CounterWrite, count_keys, fold, fold_over
+from tallystick.ledger.folding import Admit, CounterWrite, count_keys, fold, fold_over, forget_owners
 from tallystick.ledger.history import HistoryChanges
 from tallystick.model.counter import FROZEN, Amend, Counter, Create, Delete, Operation, RefusalReason, Set, alive
 from tallystick.model.key import Key, lane_of
@@ -196,12 +196,13 @@ def rename_owned(  # noqa: PLR0913, PLR0917  # what is renamed, by whom and when
         return OwnedResult(OwnedCounter(key, counter, owner))
     if alive(loaded.get(new), now):
         raise _exists(new)
-    require_namespace(session, asker, new.namespace)
+    require_namespace(session, asker, new.namespace, gains=new.namespace != key.namespace)
     if admit is not None and not admit():
         raise _limited()
     moved = replace(counter, version=counter.version + 1)
     if new in loaded:  # it has expired, and was not swept yet
         session.keep_history(HistoryChanges([new], [], []))
+        forget_owners(session, [new])
     changed: dict[Key, Counter | None] = {key: None, new: moved}
     session.save({key: None}, {key: counter})
     session.save({new: moved}, {each: loaded[each] for each in loaded if each == new})

@@ -16,8 +16,8 @@ from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.counting.counter_files import CSV_HEADER, Format, Line, row_of, to_csv, to_json
 from tallystick.services.counting.counter_import import Imported
 from tallystick.services.counting.owned.changing import MOST_COUNTERS
-from tallystick.services.counting.owned.proving import Asker, require_namespace
-from tallystick.services.counting.owned.rows import CounterOwner, counters_of, owner_of, store_owner
+from tallystick.services.counting.owned.proving import Asker, refuse_frozen, require_namespace
+from tallystick.services.counting.owned.rows import CounterOwner, OwnedCounter, counters_of, owner_of, store_owner
 
 ROWS_AT_ONCE = 500
 
@@ -110,7 +110,11 @@ def _no_creation(session: Session, asker: Asker, key: Key, room: int) -> str:
 
 
 def _no_change(session: Session, asker: Asker, key: Key, loaded: Mapping[Key, Counter]) -> str:
-    owner = owner_of(session, key) if loaded[key].flags else None
-    if asker.is_superuser or (owner is not None and asker.owns(owner)):
-        return ""
-    return f"{key} exists, and is not a counter of this account: it can only be kept"
+    found = OwnedCounter(key, loaded[key], owner_of(session, key) if loaded[key].flags else None)
+    if not asker.is_superuser and (found.owner is None or not asker.owns(found.owner)):
+        return f"{key} exists, and is not a counter of this account: it can only be kept"
+    try:
+        refuse_frozen(asker, found)
+    except OwningRefused as error:
+        return str(error)
+    return ""

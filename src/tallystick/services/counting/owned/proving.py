@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tallystick.errors import CounterReason, OwningRefused
 from tallystick.ledger import Session
+from tallystick.ledger.folding import is_full
 from tallystick.model.account import Account, Principal
 from tallystick.model.counter import FROZEN, OWNED, Counter, alive
 from tallystick.model.key import Key
@@ -154,8 +155,11 @@ def proving_site(session: Session, asker: Asker, namespace: str) -> int | None:
     return site_named(session, asker, namespace)
 
 
-def require_namespace(session: Session, asker: Asker, namespace: str) -> None:
-    """Refuse to create a counter in a namespace that is reserved for others.
+def require_namespace(session: Session, asker: Asker, namespace: str, *, gains: bool = True) -> None:
+    """Refuse to create a counter in a namespace that is reserved for others, or for people with an account.
+
+    Args:
+        gains: whether the namespace has one more counter afterwards.
 
     Raises:
         OwningRefused
@@ -164,9 +168,15 @@ def require_namespace(session: Session, asker: Asker, namespace: str) -> None:
     if site is not None and not asker.is_superuser and site_named(session, asker, namespace) != site:
         msg = f"the namespace {namespace} is reserved: only the owner of its site creates counters in it"
         raise OwningRefused(CounterReason.RESERVED, msg)
-    if asker.principal is None and not asker.is_operator and session.namespaces([namespace])[namespace].closed:
+    if asker.principal is not None or asker.is_operator:
+        return
+    about = session.namespaces([namespace])[namespace]
+    if about.closed:
         msg = f"the namespace {namespace} is closed: only people with an account create counters in it"
         raise OwningRefused(CounterReason.CLOSED, msg)
+    if gains and is_full(session, namespace, about.keys):
+        msg = f"the namespace {namespace} is full: only people with an account create more counters in it"
+        raise OwningRefused(CounterReason.FULL, msg)
 
 
 def _administrates(asker: Asker, site: Site) -> bool:
