@@ -11,6 +11,7 @@ import pytest
 from support.analytics import Analytics
 from support.in_process import InProcess, in_process
 from tallystick.model.badge import FIELDS
+from tallystick.services.counting.abuse import close_namespace
 from tallystick.surfaces.counters.badges.keeping import Drawings, Drawn
 from tallystick.web.rate_limit import Rate
 
@@ -48,7 +49,8 @@ async def test_a_badge_reads_and_is_kept_for_a_minute(site: InProcess) -> None:
     assert headers["content-security-policy"].endswith("; sandbox")
     assert headers["access-control-allow-origin"] == "*"
     assert headers["x-content-type-options"] == "nosniff"
-    for kept in (headers["etag"], f'W/{headers["etag"]}, "other"'):
+    strong = headers["etag"].removeprefix("W/")
+    for kept in (headers["etag"], f'"other", {headers["etag"]}', strong, "*"):
         again = await site.ask(picture, headers=[("if-none-match", kept)])
         assert (again.status, again.body, again.headers["etag"]) == (304, b"", headers["etag"])
     assert await value(site, "a.example/visits.svg") == 1_234_567
@@ -260,6 +262,21 @@ async def test_what_may_not_count_shows_the_number_as_it_is(site: InProcess) -> 
             assert (answer.status, texts(answer.body)[1]) == (200, count)
     await site.ask("/create?namespace=a.example&key=bounded&value=3&update_lowerbound=0&update_upperbound=0")
     assert texts((await site.ask("/badge/a.example/bounded.svg?count")).body)[1] == "3"
+
+
+async def test_a_badge_creates_nothing_in_closed_and_full_namespaces(tmp_path: Path) -> None:
+    async with in_process(tmp_path, namespace_keys=1, rate_limit=UNLIMITED) as site:
+        await site.application.ledger.write(close_namespace, "closed.example", 0)
+        await site.ask("/hit/full.example/first")
+        for namespace, said in (("closed.example", "namespace closed"), ("full.example", "namespace full")):
+            answer = await site.ask(f"/badge/{namespace}/second.svg?count")
+            assert (answer.status, texts(answer.body)) == (403, ["second", said])
+            assert answer.headers["cache-control"] == FOR_GITHUB
+            assert (await site.ask(f"/get/{namespace}/second")).status == 404
+        assert texts((await site.ask("/badge/full.example/first.svg?count")).body)[1] == "2"
+        metrics = (await site.ask("/metrics")).body.decode()
+        for reason in ("namespace-closed", "namespace-full"):
+            assert f'tallystick_refusals_total{{reason="{reason}",surface="counters"}} 1.0\n' in metrics
 
 
 async def test_an_address_may_ask_so_often(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ from tallystick.surfaces.counters.errors import (
 from tallystick.surfaces.counters.judging import PublicCall, key_named
 from tallystick.web.adding_sender import sender_of
 from tallystick.web.answers import ApiResponse
+from tallystick.web.conditional import is_known
 from tallystick.web.prefetch import is_prefetch
 from tallystick.web.refusals import Headers, retry_after
 from tallystick.web.routing import NoRoute
@@ -132,7 +133,7 @@ async def _answer_with(
     if request.counts:
         return _answer(drawn, COUNTED)
     headers = (*READ, (b"etag", drawn.etag))
-    if drawn.etag in call.headers.get(b"if-none-match", b""):
+    if is_known(call.headers.get(b"if-none-match", b""), drawn.etag):
         return ApiResponse(304, b"", (*_policies(drawn), *headers))
     return _answer(drawn, headers)
 

@@ -26,8 +26,8 @@ class Drawn(Struct, frozen=True):
 
     @property
     def etag(self) -> bytes:
-        """Changes with the body."""
-        return b'"%s"' % sha256(self.body).hexdigest()[:16].encode()
+        """Changes with the body. Weak, because the same one names its compressed form."""
+        return b'W/"%s"' % sha256(self.body).hexdigest()[:16].encode()
 
 
 class TooMuchToDraw(Exception):

@@ -29,6 +29,8 @@ REASONS: Mapping[str, str] = {
     CREATION_OFF: "no new counters",
     CREATION_LIMITED: "too many new counters",
     BY_REASON[CounterReason.RESERVED][1]: "namespace reserved",
+    BY_REASON[CounterReason.CLOSED][1]: "namespace closed",
+    BY_REASON[CounterReason.FULL][1]: "namespace full",
     SITE_NOT_SHOWN: "not public",
     "rate-limited": "too many requests",
     "internal-error": "error",

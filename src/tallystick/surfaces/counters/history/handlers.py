@@ -13,6 +13,7 @@ from tallystick.surfaces.counters.errors import INVALID_FIELD, NO_SUCH_COUNTER, 
 from tallystick.surfaces.counters.history.forms import HistoryForm, as_csv, as_json, as_svg
 from tallystick.surfaces.counters.judging import PublicCall, key_named
 from tallystick.web.answers import ApiResponse
+from tallystick.web.conditional import is_known
 from tallystick.web.refusals import Headers, RateLimited
 
 RATE = "counter-history"
@@ -57,8 +58,8 @@ def _answer(form: HistoryForm, known: bytes) -> ApiResponse:
     Args:
         known: the request's ``If-None-Match``.
     """
-    etag = b'"%s"' % sha256(form.body).hexdigest()[:16].encode()
+    etag = b'W/"%s"' % sha256(form.body).hexdigest()[:16].encode()
     headers: Headers = (*_READ, (b"content-security-policy", form.policy), (b"etag", etag), *form.headers)
-    if etag in known:
+    if is_known(known, etag):
         return ApiResponse(304, b"", headers)
     return ApiResponse(200, form.body, headers, form.content_type)
