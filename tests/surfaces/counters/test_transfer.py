@@ -18,6 +18,10 @@ from tallystick.web.rate_limit import Rate
 
 NOT_HERS = "line 2: a-shop.example/carts exists, and is not a counter of this account: it can only be kept."
 RESERVED = f"line 1: the namespace {HOST} is reserved: only the owner of its site creates counters in it."
+TOKEN_NEEDED = (
+    "a file takes a token of an account: send Authorization: Bearer TOKEN, with the permission counters-write. "
+    "A secret stands for one counter only"
+)
 HEADER = "namespace,key,value,update_lowerbound,update_upperbound,enable_reset,created,expires"
 
 
@@ -92,6 +96,8 @@ async def test_a_file_is_stored_once_and_exported_as_it_was_sent(sent: Files) ->
 
 
 async def test_only_owners_and_superusers_replace(sent: Files) -> None:
+    unnamed = await sent.site.ask("/api/counters/import", method="POST", body=b"a-shop.example,carts,7\n")
+    assert told(unnamed) == (401, "unauthorized", TOKEN_NEEDED)
     await sent.send("a-shop.example,carts,7\n")
     assert told(await sent.send("a-bar.example,beers,1\na-shop.example,carts,8\n", "?existing=replace", "ben")) == (
         400,

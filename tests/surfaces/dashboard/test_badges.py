@@ -34,7 +34,9 @@ async def test_the_page_gives_what_is_pasted(ledger: Ledger) -> None:
         assert "must be a name such as green" in refused.text
         assert "must be a number of digits from 1 to 20" in refused.text
         assert f"![visits](http://stats.example.com/badge/{KEY}.svg)" in refused.text
-        for nothing in ("a.example/nothing", ":shared/visits", "a.example/b"):
+        missing = await guest.get("/badge/a.example/nothing")
+        assert (missing.status_code, "There is no such counter yet" in missing.text) == (404, True)
+        for nothing in (":shared/visits", "a.example/b"):
             assert (await guest.get(f"/badge/{nothing}")).status_code == 404
     async with Pages(ledger, public_counters="off").visitor() as guest:
         assert (await guest.get(f"/badge/{KEY}")).status_code == 404

@@ -211,7 +211,7 @@ async def test_a_person_without_a_site_makes_tokens_for_counters(pages: Pages) -
         assert found is not None
         assert (found.account.email, found.token.permissions, found.token.sites) == ("ben@example.com", 384, ())
         listed = (await visitor.get("/user/tokens")).text
-        assert "Read counters that you share; Change them, as far as you may." in listed
+        assert "Read counters that you share or own; Change them, as far as you may." in listed
         assert "All sites" not in listed
         refused = await visitor.fill("/user/tokens", {"name": "all", "permission": ["2", "128"]})
         assert (refused.status_code, len(await pages.ledger.read(all_tokens))) == (422, 1)

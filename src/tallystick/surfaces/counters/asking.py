@@ -64,6 +64,26 @@ async def known_asker(services: Services, call: PublicCall, needed: Permission) 
     return asker
 
 
+async def account_asker(services: Services, call: PublicCall, needed: Permission, what: str) -> Asker:
+    """The sender of a request about all counters of an account, which takes a token.
+
+    Args:
+        what: takes it, in words.
+
+    Raises:
+        Unauthorized: there is no token of an account, or it is not valid.
+        PermissionMissing, RateLimited, StoreUnavailable
+    """
+    asker = await asker_of(services, call, needed)
+    if asker.account is None:
+        msg = (
+            f"{what} takes a token of an account: send Authorization: Bearer TOKEN, "
+            f"with the permission {needed.label}. A secret stands for one counter only"
+        )
+        raise Unauthorized(msg)
+    return asker
+
+
 def idempotency_key(call: PublicCall) -> str:
     """The key under which a request is carried out once; empty without one.
 

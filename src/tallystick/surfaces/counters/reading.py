@@ -4,12 +4,11 @@ from tallystick.model.account import Permission
 from tallystick.model.key import Key, legal_name
 from tallystick.services.counting.owned.changing import is_reserved
 from tallystick.services.services import Services
-from tallystick.surfaces.counters.asking import known_asker
+from tallystick.surfaces.counters.asking import account_asker
 from tallystick.surfaces.counters.errors import INVALID_FIELD, NO_SUCH_COUNTER, CounterRefused
 from tallystick.surfaces.counters.judging import PublicCall, namespace_named
 from tallystick.surfaces.counters.wire import as_json, counter_members
 from tallystick.web.answers import ApiResponse
-from tallystick.web.refusals import Unauthorized
 
 USUAL, MOST = 100, 500
 """Counters of one page."""
@@ -25,10 +24,8 @@ async def one(services: Services, call: PublicCall) -> ApiResponse:
 
 async def mine(services: Services, call: PublicCall) -> ApiResponse:
     """The counters of the token's account, by name, in pages."""
-    asker = await known_asker(services, call, Permission.COUNTERS_READ)
-    if asker.account is None:
-        msg = "a list takes a token of an account; a secret stands for one counter"
-        raise Unauthorized(msg)
+    asker = await account_asker(services, call, Permission.COUNTERS_READ, "a list")
+    assert asker.account is not None  # it has a token
     limit, after = _limit(call.query.get("limit")), _after(call.query.get("after"))
     found = await services.owned_counters.of_account(asker.account, after, limit + 1)
     page = found[:limit]

@@ -13,7 +13,7 @@ from tallystick.services.counting.counter_import import Imported
 from tallystick.services.counting.owned.files import ROWS_AT_ONCE, note_import, own_counters
 from tallystick.services.counting.owned.proving import Asker
 from tallystick.services.services import Services
-from tallystick.surfaces.counters.asking import known_asker
+from tallystick.surfaces.counters.asking import account_asker
 from tallystick.surfaces.counters.errors import (
     BAD_LINE,
     CREATION_OFF,
@@ -25,7 +25,6 @@ from tallystick.surfaces.counters.errors import (
 from tallystick.surfaces.counters.judging import PublicCall
 from tallystick.surfaces.counters.wire import as_json
 from tallystick.web.answers import ApiResponse
-from tallystick.web.refusals import Unauthorized
 
 LARGEST = 2 * 1024 * 1024
 """Bytes of a file: more than all counters of an account."""
@@ -36,7 +35,7 @@ TYPES: dict[str, bytes] = {"csv": b"text/csv; charset=utf-8", "jsonl": b"applica
 async def exported(services: Services, call: PublicCall) -> ApiResponse:
     """All counters of the token's account, as ``tallystick counter export`` writes them."""
     form = _format(call)
-    asker = await _account(services, call, Permission.COUNTERS_READ)
+    asker = await account_asker(services, call, Permission.COUNTERS_READ, "a file")
     body = await services.owned_counters.ask(own_counters, asker.account, form)
     name = b'attachment; filename="counters.%s"' % form.encode()
     return ApiResponse(200, body, (*UNCACHED, (b"content-disposition", name)), TYPES[form])
@@ -45,7 +44,7 @@ async def exported(services: Services, call: PublicCall) -> ApiResponse:
 async def imported(services: Services, call: PublicCall) -> ApiResponse:
     """Store the counters of a file; new ones belong to the token's account."""
     form, existing = _format(call), _existing(call)
-    asker = await _account(services, call, Permission.COUNTERS_WRITE)
+    asker = await account_asker(services, call, Permission.COUNTERS_WRITE, "a file")
     if call.kit.public_counters == "existing" and not asker.is_superuser:
         raise CounterRefused(403, CREATION_OFF, CREATION_OFF_MESSAGE)
     lines = (from_csv if form == "csv" else from_json)(BytesIO(call.body), call.now)
@@ -98,14 +97,6 @@ def _stored(done: Imported) -> str:
     if not done.through:
         return "Nothing was stored"
     return f"Lines 1 to {done.through} are stored; the whole file can be sent again"
-
-
-async def _account(services: Services, call: PublicCall, needed: Permission) -> Asker:
-    asker = await known_asker(services, call, needed)
-    if asker.account is None:
-        msg = "a file takes a token of an account; a secret stands for one counter"
-        raise Unauthorized(msg)
-    return asker
 
 
 def _format(call: PublicCall) -> Format:

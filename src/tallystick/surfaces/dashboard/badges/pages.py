@@ -31,7 +31,7 @@ from tallystick.surfaces.dashboard.support.data import as_json, wants_json
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, problems_of
-from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.surfaces.dashboard.support.services import NoCounterYet, PageServices
 from tallystick.web.own_address import own_origin
 from tallystick.web.surface import PublicCounters
 
@@ -84,13 +84,16 @@ class BadgePages:
         """What the page of a counter shows.
 
         Raises:
-            HTTPException: there is none, or public counters are switched off.
+            NoCounterYet: there is none.
+            HTTPException: the name is none, or public counters are switched off.
         """
         path = request.http.path_params
         key = key_named(f"{path['namespace']}/{path['key']}")
         counter = None if key is None else alive(await self._ledger.find(key), self._ledger.clock())
-        if key is None or counter is None or self._switch == "off":
+        if key is None or self._switch == "off":
             raise HTTPException(404)
+        if counter is None:
+            raise NoCounterYet
         values = _shown(request, str(key), key.key, badge_page(str(key)), f"/badge/{key}/badge.json")
         return values | {"locked": bool(counter.flags & LOCKED), "restricted": bool(counter.flags & RESTRICTED)}
 

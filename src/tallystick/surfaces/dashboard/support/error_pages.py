@@ -13,7 +13,7 @@ from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageGuard
 from tallystick.surfaces.dashboard.support.rendering import Renderer
-from tallystick.surfaces.dashboard.support.services import TooManyPages
+from tallystick.surfaces.dashboard.support.services import NoCounterYet, TooManyPages
 from tallystick.web.bodies import BodyRefused
 
 log = structlog.get_logger()
@@ -60,6 +60,14 @@ TOO_MANY_PAGES = (
     N_("Without an account, statistics can be opened only so often. Wait a minute, then reload this page."),
 )
 
+NO_COUNTER_YET = (
+    N_("There is no such counter yet"),
+    N_(
+        "The first request to /hit/NAMESPACE/KEY creates it, where everybody may create counters. "
+        "Then this page shows its badge."
+    ),
+)
+
 
 class ErrorPages:
     """The exception handlers of this surface."""
@@ -70,7 +78,11 @@ class ErrorPages:
     async def refused(self, request: Request, error: Exception) -> Response:
         """The page for an HTTP error that a handler raised."""
         assert isinstance(error, HTTPException)
-        texts = TOO_MANY_PAGES if isinstance(error, TooManyPages) else None
+        texts = None
+        if isinstance(error, TooManyPages):
+            texts = TOO_MANY_PAGES
+        elif isinstance(error, NoCounterYet):
+            texts = NO_COUNTER_YET
         response = await self._response(request, error.status_code, texts)
         response.headers.update(error.headers or {})
         return response

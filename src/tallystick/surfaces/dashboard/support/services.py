@@ -188,6 +188,13 @@ class TooManyPages(HTTPException):
         super().__init__(429, headers={"retry-after": str(wait)})
 
 
+class NoCounterYet(HTTPException):
+    """404 for a public counter that may be created by counting."""
+
+    def __init__(self) -> None:
+        super().__init__(404)
+
+
 def refuse_over_limit(admission: Admission) -> None:
     """Turn a rate limit's refusal into an error.
 

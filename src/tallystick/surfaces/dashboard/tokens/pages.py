@@ -34,7 +34,7 @@ SITE_PERMISSIONS = (
 """Permissions on sites; each is offered to people who have the access that it needs."""
 
 COUNTER_PERMISSIONS = (
-    (Permission.COUNTERS_READ, N_("Read counters that you share")),
+    (Permission.COUNTERS_READ, N_("Read counters that you share or own")),
     (Permission.COUNTERS_WRITE, N_("Change them, as far as you may")),
 )
 """Permissions on shared counters, offered to everyone."""
