@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tallystick.errors import InvalidFields
-from tallystick.model.badge import FACES, STYLES, BadgeLook, Style, badge_request
+from tallystick.model.badge import FACES, STYLES, BadgeLook, Style, Theme, badge_request
 from tallystick.model.badge_colors import COLOR_NAMES, color_named, ink_on, mixed
 from tallystick.surfaces.counters.badges.forms import badge_as
 from tallystick.surfaces.counters.badges.measuring import text_width
@@ -80,6 +80,16 @@ def test_dark_pages_take_a_style_sheet_unless_colours_are_given() -> None:
     policies = [badge_as("svg", "a", "1", look).policy for look in (BadgeLook(), BadgeLook(theme="dark"))]
     assert b"style-src 'sha256-" in policies[0]
     assert policies[1] == b"default-src 'none'; sandbox"
+
+
+@pytest.mark.parametrize(
+    ("theme", "color"), [("auto", (122, 114, 101)), ("light", (34, 29, 22)), ("dark", (239, 233, 222))]
+)
+def test_digits_with_nothing_behind_them_are_seen_in_a_png(theme: Theme, color: tuple[int, int, int]) -> None:
+    scene = scene_of("", "8", BadgeLook(style="digits", face="mono", theme=theme))
+    channels = Image.open(BytesIO(png_image(scene, 1))).convert("RGBA").tobytes()
+    pixels = {tuple(channels[at : at + 4]) for at in range(0, len(channels), 4)}
+    assert {pixel[:3] for pixel in pixels if pixel[3] == 255} == {color}
 
 
 def test_what_a_png_cannot_write_is_said() -> None:

@@ -72,7 +72,7 @@ FACES_MEASURED: Mapping[Face, FaceMeasures] = {
     "dots": FaceMeasures((15, 21), 4, 5, 4, _alike("#ffb52e"), _alike("#17130a")),
     "odometer": FaceMeasures((19, 28), 1, 2, 3, _alike("#f7f2e8"), _alike("#26221d")),
     "flip": FaceMeasures((22, 32), 3, 1, 0, _alike("#f7f2e8"), _alike("#2c2925")),
-    "mono": FaceMeasures((10, 16), 5, 2, 0, Paint("#221d16", "#efe9de"), None),
+    "mono": FaceMeasures((10, 16), 5, 2, 0, Paint("#221d16", "#efe9de", "#7a7265"), None),
 }
 
 

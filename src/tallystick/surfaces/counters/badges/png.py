@@ -51,15 +51,15 @@ def _draw(image: Image.Image, shape: Shape, fine: int) -> None:
     draw = ImageDraw.Draw(image)
     match shape:
         case Area(x, y, width, height, paint, radius):
-            draw.rounded_rectangle(_box(x, y, width, height, fine), radius * fine, fill=paint.light)
+            draw.rounded_rectangle(_box(x, y, width, height, fine), radius * fine, fill=paint.anywhere)
         case Gloss():
             _shade(image, shape, fine)
         case Outlines(paths, paint):
             for path in paths:
-                draw.polygon([(x * fine, y * fine) for x, y in path], fill=paint.light)
+                draw.polygon([(x * fine, y * fine) for x, y in path], fill=paint.anywhere)
         case Strokes(paths, width, paint):
             for path in paths:
-                _line(draw, [(x * fine, y * fine) for x, y in path], width * fine, paint.light)
+                _line(draw, [(x * fine, y * fine) for x, y in path], width * fine, paint.anywhere)
         case TextLine():
             _write(draw, shape, fine)
 
@@ -102,7 +102,7 @@ def _write(draw: ImageDraw.ImageDraw, words: TextLine, fine: int) -> None:
     spacing = (words.width * fine - sum(lengths)) / max(len(text) - 1, 1)
     x = words.x * fine
     for character, length in zip(text, lengths, strict=True):
-        draw.text((x, words.y * fine), character, fill=words.paint.light, font=font, anchor="ls")
+        draw.text((x, words.y * fine), character, fill=words.paint.anywhere, font=font, anchor="ls")
         x += length + spacing
 
 

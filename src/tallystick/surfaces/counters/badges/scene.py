@@ -11,10 +11,20 @@ Point: TypeAlias = tuple[float, float]
 
 
 class Paint(Struct, frozen=True):
-    """A colour for readers who prefer light pages, and one for those who prefer dark ones."""
+    """A colour for readers who prefer light pages, and one for those who prefer dark ones.
+
+    Attributes:
+        still: on light and dark pages alike, in pictures that cannot know their reader's; None for that of light ones.
+    """
 
     light: str
     dark: str
+    still: str | None = None
+
+    @property
+    def anywhere(self) -> str:
+        """In a picture that cannot know what its reader prefers."""
+        return self.still or self.light
 
     @property
     def ink(self) -> "Paint":
