@@ -207,11 +207,15 @@ async def test_a_frozen_counter_without_an_owner_stays_frozen_with_one(abused: A
     assert (await abused.counting.set(key, 8)).refused is None
     await abused.change("example.com/", abuse.FREEZE)
     assert await abused.counting.set(key, 9) == Outcome(8, 8, RefusalReason.FROZEN)
+    secret = Asker(digest=digest_of("counter_secret"))
+    with pytest.raises(OwningRefused) as refused:  # before anything about owners
+        await abused.ledger.write(set_owned, secret, key, 9, abused.clock())
+    assert refused.value.reason is CounterReason.FROZEN
     given: Any = await abused.ledger.write(give_counter, operator, key, None, "counter_secret", abused.clock())
     assert given.found.counter.flags == OWNED | FROZEN
     assert await abused.counting.set(key, 9) == Outcome(8, 8, RefusalReason.FROZEN)
     with pytest.raises(OwningRefused) as refused:
-        await abused.ledger.write(set_owned, Asker(digest=digest_of("counter_secret")), key, 9, abused.clock())
+        await abused.ledger.write(set_owned, secret, key, 9, abused.clock())
     assert refused.value.reason is CounterReason.FROZEN
 
 

@@ -89,12 +89,12 @@ def owned_by_asker(session: Session, asker: Asker, key: Key, now: int) -> tuple[
         OwningRefused: there is no such counter, or the sender does not own it.
     """
     found = loaded_counter(session, key, now)
+    refuse_frozen(asker, found)
     owner = found.owner
     ever_owned = found.counter.flags & OWNED
     if owner is None or not ever_owned or (owner.is_nobody and not asker.is_superuser):
         msg = f"nobody owns {key}; the owner of the site {key.namespace} may claim it (POST /api/counters/{key}/claim)"
         raise OwningRefused(CounterReason.NOT_OWNED, msg)
-    refuse_frozen(asker, found)
     if not asker.owns(owner):
         msg = f"only the owner of {key} may do that: send its secret, or a token of the account that owns it"
         raise OwningRefused(CounterReason.NOT_OWNER, msg)
