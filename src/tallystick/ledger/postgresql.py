@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 import psycopg
+from msgspec import Struct
 from psycopg import IsolationLevel
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
@@ -306,10 +307,21 @@ class PostgresqlSession(QueriedSession):
         self,
         changed: Mapping[Key, Counter | None],
         loaded: Mapping[Key, Counter],
-        whole: Collection[Key] | None = None,  # noqa: ARG002  # a row is written as a whole
+        whole: Collection[Key] | None = None,
     ) -> None:
         """Store the changes of one lane's batch; None removes."""
-        lane = lane_of(next(iter(changed)))
+        lane, whole = lane_of(next(iter(changed))), changed.keys() if whole is None else whole
+        counted = [
+            _CountedRow(*key, counter.value, counter.expires, counter.version)
+            for key, counter in changed.items()
+            if counter is not None and key not in whole
+        ]
+        if counted:
+            _queries.save_counted(self.connection, lane=lane, rows=_encode(counted).decode())
+        if len(counted) < len(changed):
+            self._save_whole(lane, {key: counter for key, counter in changed.items() if key in whole}, loaded)
+
+    def _save_whole(self, lane: int, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter]) -> None:
         kept = [_to_row(key, counter, key in loaded) for key, counter in changed.items() if counter is not None]
         if kept and _queries.save(self.connection, lane=lane, rows=_encode(kept).decode()) < len(kept):
             raise CreationRaced
@@ -450,6 +462,16 @@ def _is_path_or_ipv6(host: str) -> bool:
 
 def _named(keys: Iterable[Key]) -> str:
     return _encode([key._asdict() for key in keys]).decode()
+
+
+class _CountedRow(Struct):
+    """A counter that exists, and differs in value, expiry and version alone."""
+
+    namespace: str
+    key: str
+    value: int
+    expires: int
+    version: int
 
 
 def _to_row(key: Key, counter: Counter, known: bool) -> dict[str, Any]:  # noqa: FBT001

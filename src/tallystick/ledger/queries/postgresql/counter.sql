@@ -47,6 +47,14 @@ WITH changed AS (
 )
 SELECT (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted);
 
+-- name: save_counted(lane, rows)!
+-- Store counters of one lane's batch that exist and differ in value, expiry and version alone, as nearly all do. Their
+-- rows are locked already.
+UPDATE counter SET value = changed.value, expires = changed.expires, version = changed.version
+FROM json_to_recordset(:rows::json) AS changed (
+    namespace text, key text, value bigint, expires bigint, version bigint)
+WHERE counter.lane = :lane AND counter.namespace = changed.namespace AND counter.key = changed.key;
+
 -- name: remove(lane, keys)!
 -- Remove the counters of a lane's batch that its operations deleted; they are locked already.
 DELETE FROM counter USING json_to_recordset(:keys::json) AS gone (namespace text, key text)
