@@ -17,6 +17,7 @@ from support.rights import (
     PEOPLE,
     PLAIN,
     PUBLIC,
+    RESERVED,
     STRANGERS,
     World,
     address_of,
@@ -304,6 +305,8 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/counters.json": LOGGED_IN,
     "/counters/public": LOGGED_IN,
     "/counters/public.json": LOGGED_IN,
+    "/counters/public/reserve": LOGGED_IN,
+    "/counters/public/release": LOGGED_IN,
     "/counters/public/{namespace}/{key}": LOGGED_IN,
     "/counters/public/{namespace}/{key}/counter.json": LOGGED_IN,
     "/counters/public/{namespace}/{key}/set": LOGGED_IN,
@@ -414,6 +417,10 @@ FORMS: Mapping[str, Form] = {
     "/invites/{code}": Form(LOGGED_IN - {"counters only"}, filled()),
     "/counters": Form(LOGGED_IN, filled(name="Another counter")),
     "/counters/public": Form(LOGGED_IN, filled(namespace="another.example", key="visits")),
+    "/counters/public/reserve": Form(
+        ADMINS, filled(reserved="stats.example.com"), (filled(reserved="nowhere.example"),)
+    ),
+    "/counters/public/release": Form(MANAGERS, filled(reserved=RESERVED), (filled(reserved="nowhere.example"),)),
     "/counters/public/{namespace}/{key}": Form(SUPERUSERS | OWNER, filled(press="up")),
     "/counters/public/{namespace}/{key}/set": Form(SUPERUSERS | OWNER, filled(value="7")),
     "/counters/public/{namespace}/{key}/rules": Form(SUPERUSERS | OWNER, filled(label="Visits", locked="on")),

@@ -52,7 +52,7 @@ from tallystick.services.analytics.kept.segments import create_segment
 from tallystick.services.analytics.kept.shared_links import create_shared_link
 from tallystick.services.counting.abuse import close_namespace
 from tallystick.services.counting.managing import freeze_public_counter
-from tallystick.services.counting.owned.changing import give_counter
+from tallystick.services.counting.owned.changing import give_counter, reserve_namespace
 from tallystick.services.counting.owned.proving import Asker
 from tallystick.services.imports.upload_folder import Upload, UploadKind, UploadOptions
 from tallystick.services.imports.uploads import SentFile
@@ -86,6 +86,8 @@ PLAIN = Key("stats.example.com", "likes")
 """Public counters. Names of the first end like data; it belongs to the person with counters only."""
 FROZEN_COUNTER = Key("closed.example.com", "frozen")
 """A frozen counter of a closed namespace."""
+RESERVED = "second.example.com"
+"""A namespace that is reserved for the second site of the first account."""
 STRANGERS = ("foreign admin", "counters only")
 PEOPLE = ("superuser", *COLLEAGUES, *STRANGERS)
 GUEST = "guest"
@@ -258,6 +260,7 @@ async def _new_world(data: Path) -> AsyncIterator[World]:
         await _share_a_counter(made)
         for public in (PUBLIC, PLAIN):
             await analytics.services.counting.create(public, Create(5))
+        await ledger.write(reserve_namespace, Asker(is_operator=True), RESERVED, NOW)
         owner = people["counters only"].account.id
         await ledger.write(give_counter, Asker(is_operator=True), PUBLIC, owner, "", NOW)
         await analytics.services.counting.create(FROZEN_COUNTER, Create(5))

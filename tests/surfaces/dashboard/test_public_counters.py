@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.pages import Pages
+from support.pages import HOST, Pages
 from tallystick.ledger import Ledger
 from tallystick.model.counter import FOREVER, HIT, INT64_MAX, OWNED, Add, Counter, Create, Put, RefusalReason
 from tallystick.model.key import Key
@@ -357,3 +357,25 @@ async def test_others_change_nothing_of_an_owned_counter(pages: Pages, ledger: L
         fields = {"namespace": "a.example", "key": "mine"}
         for action, sent in (("/rules", RULES), ("/rename", fields)):
             assert (await ada.fill("/user", sent, action=PLACE + action)).status_code == 404, "nobody owns this one"
+
+
+@pytest.mark.parametrize("join", ["invited", "anyone"])
+async def test_admins_of_a_site_reserve_the_namespace_with_its_name(ledger: Ledger, join: str) -> None:
+    page, host = "/counters/public", {"reserved": HOST}
+    pages = Pages(ledger, join=join)
+    async with pages.ada() as ada, pages.ben(ada, access_all="a") as ben:
+        for typed, problem in (("a b", "must have 3 to 64"), ("b.example", "This is not the host or the domain")):
+            refused = await ada.fill(page, {"reserved": typed}, action=f"{page}/reserve")
+            assert (refused.status_code, problem in refused.text) == (422, True)
+        if join == "anyone":
+            assert "Reserved namespaces" not in (await ben.get(page)).text
+            assert (await ben.fill(page, host, action=f"{page}/reserve")).status_code == 404
+            assert (await ada.fill(page, host, action=f"{page}/reserve")).status_code == 303
+            assert (await ben.client.get(f"{page}.json")).json()["reserved"] == []
+            return
+        reserved = await ben.fill(page, host, action=f"{page}/reserve")
+        assert "The namespace is reserved." in (await ben.get(reserved.headers["location"])).text
+        assert (await ben.client.get(f"{page}.json")).json()["reserved"] == [HOST]
+        assert (await ben.fill(page, {"namespace": HOST, "key": "visits"})).status_code == 303, "he is an admin there"
+        assert (await ben.fill(page, host, action=f"{page}/release")).headers["location"] == f"{page}?done=released"
+        assert (await ada.client.get(f"{page}.json")).json()["reserved"] == []

@@ -215,6 +215,8 @@ def _public_counter_routes(
     rows: list[Row] = [
         ("/counters/public", counters.list_page, counters.create),
         ("/counters/public.json", counters.list_json, None),
+        ("/counters/public/reserve", counters.list_page, counters.reserve),
+        ("/counters/public/release", counters.list_page, counters.release),
         (counter, counters.page, counters.press),
         (f"{counter}/counter.json", counters.as_json, None),
         (f"{counter}/set", counters.page, counters.set_value),

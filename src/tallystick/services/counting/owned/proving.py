@@ -155,6 +155,16 @@ def proving_site(session: Session, asker: Asker, namespace: str) -> int | None:
     return site_named(session, asker, namespace)
 
 
+def reserved_for(session: Session, asker: Asker) -> list[str]:
+    """The namespaces that are reserved for sites of which the sender's person is an admin; for superusers all."""
+    sites = {site.id: site for site in active_sites(session)}
+    return [
+        namespace
+        for namespace, number in session.common.reservations(session.connection)
+        if asker.is_superuser or (number in sites and _administrates(asker, sites[number]))
+    ]
+
+
 def require_namespace(session: Session, asker: Asker, namespace: str, *, gains: bool = True) -> None:
     """Refuse to create a counter in a namespace that is reserved for others, or for people with an account.
 

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused, OwningRefused
 from tallystick.ledger.folding import Admit, CounterWrite
 from tallystick.model.counter import FOREVER, FROZEN, OWNED, Add, Outcome, RefusalReason, alive
-from tallystick.model.key import Key
+from tallystick.model.key import Key, legal_name
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.counting.finding import key_named, public_counters
 from tallystick.services.counting.history import CounterHistory, HistoryQuestion, counter_history
@@ -32,10 +32,12 @@ from tallystick.services.counting.owned.changing import (
     amend_owned,
     create_owned,
     delete_owned,
+    release_namespace,
     rename_owned,
+    reserve_namespace,
     set_owned,
 )
-from tallystick.services.counting.owned.proving import Asker
+from tallystick.services.counting.owned.proving import Asker, reserved_for
 from tallystick.services.counting.owned.rows import CounterOwner, OwnedCounter
 from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.surfaces.dashboard.badges.pasting import badge_page
@@ -43,6 +45,7 @@ from tallystick.surfaces.dashboard.counters.pages import zone_of
 from tallystick.surfaces.dashboard.public_counters.form import (
     NAME_FIELDS,
     NEW_FIELDS,
+    NOT_A_NAME,
     RULE_FIELDS,
     UNIQUE,
     amendment,
@@ -118,6 +121,7 @@ class PublicCounterPages:
                 "after": None if after is None else str(after),
                 "own": [{**_plain(each), **_ruled(each)} for each in own],
                 "own_after": None if own_after is None else str(own_after),
+                "reserved": await self._reserved(request),
             }
         )
 
@@ -135,6 +139,26 @@ class PublicCounterPages:
         except OwningRefused as refused:
             return await self._show_list(request, problems_of_owning(refused))
         return see_other(f"{_place(key)}?done=created")
+
+    async def reserve(self, request: PageRequest) -> Response:
+        """Let only the admins of a site create counters in the namespace that has its name."""
+        return await self._act(request, reserve_namespace, "reserved")
+
+    async def release(self, request: PageRequest) -> Response:
+        """Let everybody create counters in a namespace again."""
+        return await self._act(request, release_namespace, "released")
+
+    async def _act(self, request: PageRequest, function: Callable[..., None], done: str) -> Response:
+        if not self._may_reserve(request):
+            raise HTTPException(404)
+        namespace = request.form.text("reserved")
+        if not legal_name(namespace):
+            return await self._show_list(request, {"reserved": [NOT_A_NAME]})
+        try:
+            await self._owned.act(self._asker(request), function, namespace, request.now)
+        except OwningRefused as refused:
+            return await self._show_list(request, problems_of_owning(refused))
+        return see_other(f"/counters/public?done={done}")
 
     async def page(self, request: PageRequest) -> Response:
         """A counter."""
@@ -312,6 +336,19 @@ class PublicCounterPages:
         page = [ShownPublicCounter(each.key, each.counter, each.owner) for each in found[:COUNTERS_OF_PAGE]]
         return page, page[-1].key if len(found) > COUNTERS_OF_PAGE else None
 
+    async def _reserved(self, request: PageRequest) -> Sequence[str]:
+        """The reserved namespaces that the person may release."""
+        if not self._may_reserve(request):
+            return ()
+        reserved: Sequence[str] = await self._owned.ask(reserved_for, self._asker(request))
+        return reserved
+
+    def _may_reserve(self, request: PageRequest) -> bool:
+        """Whether the person is an admin of a site, and its name proves something here."""
+        asker = self._asker(request)
+        is_admin = self._switch != "off" and asker.names_prove and "a" in request.account.access.values()
+        return is_admin or asker.is_superuser
+
     def _asker(self, request: PageRequest) -> Asker:
         return Asker(request.account, names_prove=self._join == "invited")
 
@@ -339,7 +376,9 @@ class PublicCounterPages:
             "find": _search(request),
             "switch": self._switch,
             "may_create": self._may_create(request),
-            "typed": _typed(request, NEW_FIELDS),
+            "may_reserve": self._may_reserve(request),
+            "reserved": await self._reserved(request),
+            "typed": _typed(request, (*NEW_FIELDS, "reserved")),
             "zone": await zone_of(request),
             "problems": problems,
         }

@@ -28,6 +28,7 @@ OWNING: Mapping[CounterReason, str] = {
     CounterReason.LIMITED: LIMITED,
     CounterReason.TOO_MANY: N_("One account owns 10,000 counters at most. Delete one that is not needed any more."),
     CounterReason.RESERVED: RESERVED,
+    CounterReason.NO_PROOF: N_("This is not the host or the domain of a website here of which you are an admin."),
     CounterReason.FROZEN: FROZEN,
 }
 
