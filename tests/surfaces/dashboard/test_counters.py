@@ -111,7 +111,7 @@ async def test_what_no_counter_can_be_is_told_beside_its_field(
         refused = await ada.fill("/counters", fields)
         assert refused.status_code == 422
         assert message in refused.text
-        assert (await ada.client.get("/counters.json")).json() == {"counters": []}
+        assert (await ada.client.get("/counters.json")).json() == {"counters": [], "public": []}
 
 
 async def test_presses_count_and_are_undone(

@@ -259,6 +259,9 @@ async def test_an_account_makes_counters_of_its_own_and_finds_them(pages: Pages,
         (own,) = told["own"]
         assert (own["key"], own["value"], own["upper"], own["resettable"]) == ("likes", 3, 2, True)
         assert (own["label"], own["unique"], own["locked"], own["expires"]) == ("Likes & more", "day", False, None)
+        assert 'href="/counters/public/b.example/likes"' in (await ben.get("/counters")).text
+        assert (await ben.client.get("/counters.json")).json()["public"] == [{"name": "b.example/likes", "value": 3}]
+        assert (await ada.client.get("/counters.json")).json()["public"] == []
         assert "Your public counters" not in (await ada.get(page)).text, "it is not hers"
         assert "b.example/likes" in (await ada.get(page)).text, "superusers see all of them"
     logged = next(each for each in await ledger.read(events) if each.subject == "b.example/likes")

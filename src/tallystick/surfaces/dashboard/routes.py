@@ -10,7 +10,6 @@ from tallystick.errors import QuestionTooLong, StoreUnavailable
 from tallystick.services.accounts.logouts import Logouts
 from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.analytics.titles import Titles
-from tallystick.services.feed.following import Following
 from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.preferences import PreferencesPages
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
@@ -142,7 +141,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
         routes=[
             *_public_routes(guard, page_services, services.logouts, kit.description, kit.public_counters),
             *_public_counter_routes(guard, page_services, services, kit),
-            *_account_routes(guard, page_services, languages, services.following),
+            *_account_routes(guard, page_services, languages, services, kit.public_counters),
             *_admin_routes(guard, page_services, services, kit),
             *_privacy_routes(guard, page_services, services),
             *_left_out_routes(guard, page_services, services.warehouse),
@@ -237,16 +236,21 @@ def _public_counter_routes(
 
 
 def _account_routes(
-    guard: PageGuard, services: PageServices, languages: Languages, following: Following
+    guard: PageGuard,
+    services: PageServices,
+    languages: Languages,
+    all_services: Services,
+    public_counters: PublicCounters,
 ) -> list[BaseRoute]:
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
     preferences, collection = PreferencesPages(services, languages), CollectionPages(services)
     sites, people = SitePages(services), PeoplePages(services)
     site_invites = MadeInvitePages(services, to_server=False)
     sharing, notes = SharingPages(services), NotesPages(services)
-    segments, views, counters = SegmentPages(services), SavedViewPages(services), CounterPages(services)
+    segments, views = SegmentPages(services), SavedViewPages(services)
+    counters = CounterPages(services, all_services.owned_counters, public_counters)
     counter_people, counter_settings = CounterPeoplePages(services), CounterSettingsPages(services)
-    counter_streams = CounterStreams(services.ledger, following, guard)
+    counter_streams = CounterStreams(services.ledger, all_services.following, guard)
     counter_app = CounterApp(services.ledger)
     rows: list[Row] = [
         ("/user", profile.page, None),

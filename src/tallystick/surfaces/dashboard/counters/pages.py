@@ -15,6 +15,8 @@ from tallystick.ledger import Ledger, Session
 from tallystick.model.counter import INT64_MAX
 from tallystick.model.shared_counter import Member, Milestone, Role, SharedCounter, days_beyond, days_of, milestones
 from tallystick.model.sharing import goal_met_since, may, meets_goal
+from tallystick.services.counting.owned.rows import OwnedCounter
+from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.services.idempotency import LONGEST_KEY, StoredResponse
 from tallystick.services.sharing.access import counters_of, members_of, readable_with_role
@@ -34,8 +36,9 @@ from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.service_messages import translated
 from tallystick.surfaces.dashboard.support.services import PageServices, refuse_over_limit
+from tallystick.web.surface import PublicCounters
 
-CARDS_OF_PAGE = 24
+CARDS_OF_PAGE, PUBLIC_SHOWN = 24, 5
 CHANGES_OF_CARD = 40
 """From which the small line of a card is drawn."""
 CHANGES_SHOWN, CHANGES_OF_LOG = 10, 100
@@ -88,9 +91,15 @@ class ShownCounter(Struct, frozen=True, kw_only=True):
 
 
 class CounterPages:
-    """Lists, adds and shows shared counters, and changes their values."""
+    """Lists, adds and shows shared counters, and changes their values.
 
-    def __init__(self, services: PageServices) -> None:
+    Args:
+        owned: public counters, of which the list has the first ones of the account.
+        switch: whether there are public counters.
+    """
+
+    def __init__(self, services: PageServices, owned: OwnedCounters, switch: PublicCounters) -> None:
+        self._owned, self._switch = owned, switch
         self._services, self._sharing, self._ledger = services, services.sharing, services.ledger
 
     async def list_page(self, request: PageRequest) -> Response:
@@ -101,7 +110,10 @@ class CounterPages:
         """The same as JSON."""
         today = today_in(await zone_of(request), request.now)
         shared = await self._ledger.read(counters_of, request.account.id)
-        return as_json({"counters": [_plain(counter, value_of(counter, today)) for counter in shared]})
+        public = [{"name": str(each.key), "value": each.counter.value} for each in await self._public(request)]
+        return as_json(
+            {"counters": [_plain(counter, value_of(counter, today)) for counter in shared], "public": public}
+        )
 
     async def create(self, request: PageRequest) -> Response:
         """Add a counter, and show it."""
@@ -202,6 +214,12 @@ class CounterPages:
         }
         return await self._services.show(request, "counters/counter.html", values)
 
+    async def _public(self, request: PageRequest) -> Sequence[OwnedCounter]:
+        """The first public counters of the account, by name."""
+        if self._switch == "off":
+            return ()
+        return await self._owned.of_account(request.account.id, None, PUBLIC_SHOWN)
+
     async def _show_list(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         query = request.http.query_params
         find, offset = query.get("find", "").strip(), number_in(query.get("from", ""), 4) or 0
@@ -209,6 +227,7 @@ class CounterPages:
         cards, total, found = await self._ledger.read(_cards, request.account.id, find, offset, today)
         values = {
             "cards": cards,
+            "public": await self._public(request),
             "total": total,
             "found": found,
             "find": find,
