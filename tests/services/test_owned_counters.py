@@ -271,7 +271,10 @@ async def test_accounts_and_sites_own_and_leave(owned: Owned, ledger_url: str | 
     kinds = [each.kind for each in await owned.ledger.read(events)][:3]
     assert kinds == ["public counter created", "namespace of public counters reserved", "public counter claimed"]
     assert person.person is not None
-    await owned.ledger.write(create_site, person.person, NewSite(cname="second.example.com"), owned.clock())
+    second = await owned.ledger.write(create_site, person.person, NewSite(cname="second.example.com"), owned.clock())
+    await owned.ledger.write(_reserve_for, second.id)
+    await owned.counters.act(person, reserve_namespace, HOST, owned.clock())
+    assert await owned.ledger.read(_reserved_for) not in {None, second.id}
     await owned.ledger.write(
         lambda session: session.common.leave_owned_counters(session.connection, account=person.account)
     )
@@ -283,3 +286,13 @@ async def test_accounts_and_sites_own_and_leave(owned: Owned, ledger_url: str | 
         await owned.counters.change(person, None, set_owned, here, 5, owned.clock())
     assert refused.value.reason is CounterReason.NOT_OWNED
     await owned.counters.change(person, None, claim_counter, here, owned.clock())
+
+
+def _reserve_for(session: Session, site: int) -> None:
+    """As if another site had had the namespace's name."""
+    session.common.reserve_namespace(session.connection, namespace=HOST, site=site, created=0)
+
+
+def _reserved_for(session: Session) -> int | None:
+    number: int | None = session.common.reservation_of(session.connection, namespace=HOST)
+    return number

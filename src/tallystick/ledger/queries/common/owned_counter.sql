@@ -41,9 +41,9 @@ SELECT site FROM reserved_namespace WHERE namespace = :namespace;
 SELECT namespace, site FROM reserved_namespace ORDER BY namespace;
 
 -- name: reserve_namespace(namespace, site, created)!
--- Reserve a namespace for the owner of a site.
+-- Reserve a namespace for the owner of a site; it may have been reserved for a site that had the name before.
 INSERT INTO reserved_namespace (namespace, site, created) VALUES (:namespace, :site, :created)
-ON CONFLICT (namespace) DO NOTHING;
+ON CONFLICT (namespace) DO UPDATE SET site = excluded.site;
 
 -- name: release_namespace(namespace)!
 -- Let everybody create counters in a namespace again.
