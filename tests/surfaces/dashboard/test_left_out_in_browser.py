@@ -87,7 +87,7 @@ def test_hits_of_a_reason_are_counted_after_all(page: Page, site: RunningServer)
     expect(page.get_by_label("Filters", exact=True)).to_contain_text("WebDriver")
     page.get_by_role("link", name="Count these after all").click()
     page.get_by_role("button", name="Count 2 hits").click()
-    expect(page.get_by_role("status")).to_have_text("2 hits will be counted again; it takes a moment.")
+    expect(page.locator(".done")).to_have_text("2 hits will be counted again; it takes a moment.")
     for _ in range(40):
         if "Nothing in this period." in page.locator("#reasons").inner_text():
             break

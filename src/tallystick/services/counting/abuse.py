@@ -4,6 +4,7 @@ Functions of ``(session, ...)``; times in Unix milliseconds. Counters are meant 
 beginning of a namespace, or ``namespace/`` and the beginning of a key. Many are changed in steps, each a transaction.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -19,6 +20,8 @@ from tallystick.services.counting.finding import BEFORE_ALL, counters_of_lane, s
 
 CHANGED_AT_ONCE = 500
 """Counters of a step."""
+READ_WITHIN_S = 0.5
+"""How long the metrics wait for the database."""
 
 
 class ListedNamespace(Struct, frozen=True):
@@ -165,10 +168,16 @@ class CounterNumbers:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._reading: asyncio.Task[None] | None = None
         self.newest: AbuseNumbers | None = None
 
     async def look(self) -> None:
-        """Read them. Where the storage fails, those of before stay."""
+        """Read them. Where the storage fails or hangs, those of before stay; at most one read is under way."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        await asyncio.wait({self._reading}, timeout=READ_WITHIN_S)
+
+    async def _read(self) -> None:
         with suppress(StoreUnavailable):
             self.newest = await self._ledger.read(abuse_numbers)
 
