@@ -274,7 +274,7 @@ class PublicCounters(Blocking, PublicCounterCalls):
 
 
 class AsyncPublicCounters(Waiting, PublicCounterCalls):
-    """Owned public counters, awaited."""
+    """Public counters, awaited."""
 
 
 _counter = json_as(PublicCounter)

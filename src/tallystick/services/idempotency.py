@@ -174,6 +174,13 @@ class Records:
                 return recorded
         return None
 
+    def outcome_of(self, request: KeyedRequest | None) -> Recorded | KeyReused | None:
+        """Like ``find``, for one request of a batch: its error is returned; None also for a request without a key."""
+        try:
+            return None if request is None else self.find(request)
+        except KeyReused as error:
+            return error
+
     def add(self, request: KeyedRequest, outcome: bytes) -> None:
         """Record the outcome of a request, once ``store`` is called."""
         self._records[request.digest] = (request.fingerprint, outcome)

@@ -82,14 +82,9 @@ def _carried_out(
 
 
 def _recorded(records: Records, request: KeyedRequest | None) -> ReplayedAddition | KeyReused | None:
-    if request is None:
-        return None
-    try:
-        recorded = records.find(request)
-    except KeyReused as error:
-        return error
-    if recorded is None:
-        return None
+    recorded = records.outcome_of(request)
+    if recorded is None or isinstance(recorded, KeyReused):
+        return recorded
     return ReplayedAddition(recorded if isinstance(recorded, StoredResponse) else _decode_outcome(recorded))
 
 

@@ -157,14 +157,9 @@ def _let_owner_pass(session: Session, counters: Mapping[Key, Counter], many: Add
 
 
 def _recorded(records: Records, request: KeyedRequest | None) -> AddedMany | KeyReused | None:
-    if request is None:
-        return None
-    try:
-        recorded = records.find(request)
-    except KeyReused as error:
-        return error
-    if recorded is None:
-        return None
+    recorded = records.outcome_of(request)
+    if recorded is None or isinstance(recorded, KeyReused):
+        return recorded
     assert not isinstance(recorded, StoredResponse), "there were no such requests in versions that stored responses"
     return AddedMany([Outcome(*row) for row in _decode(recorded)], replayed=True)
 

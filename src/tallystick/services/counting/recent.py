@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from tallystick.ledger import Session
-from tallystick.model.counter import alive
+from tallystick.model.counter import HOUR_MS, alive
 from tallystick.model.counter_history import sums_of
 from tallystick.model.key import Key, lane_of
 
-HOUR_MS = 3_600_000
 HOURS_A_DAY = 24
 
 

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from tallystick.ledger import Session, Totals
 from tallystick.ledger.folding import Admit, CounterWrite, fold
-from tallystick.model.counter import FROZEN, LOCKED, RESTRICTED, Add, Counter, Outcome, RefusalReason
+from tallystick.model.counter import FROZEN, HOUR_MS, LOCKED, RESTRICTED, Add, Counter, Outcome, RefusalReason
 from tallystick.model.key import Key, lane_of
 from tallystick.services.counting.owned.rows import CounterOwner, owner_of, store_owner
 
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+DAY_MS = 24 * HOUR_MS
 VISIT_MS = 8 * HOUR_MS
 """A visit ends when so long nothing came, as visits of sites do."""
 SALTED_MS = 16 * HOUR_MS

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from tallystick.errors import CounterReason, InvalidFields, NoSuchSite, OwningRefused
+from tallystick.errors import InvalidFields, NoSuchSite
 from tallystick.model.badge import FORMS, LONGEST_LABEL, BadgeLook, BadgeRequest, Form, badge_request
 from tallystick.model.counter import RefusalReason
 from tallystick.model.key import Key
@@ -204,10 +204,7 @@ async def _counted(services: Services, call: PublicCall, key: Key) -> int:
         outcome = await counting.add_checked(key, counting.hit, sender)
     if outcome.value is not None:
         return outcome.value
-    if outcome.refused is RefusalReason.RESERVED:
-        msg = "this namespace is reserved: only the owner of its site creates counters in it"
-        raise OwningRefused(CounterReason.RESERVED, msg)
-    if outcome.refused in {RefusalReason.CLOSED, RefusalReason.FULL}:
+    if outcome.refused in {RefusalReason.RESERVED, RefusalReason.CLOSED, RefusalReason.FULL}:
         code, text = BY_REFUSAL[outcome.refused]
         raise CounterRefused(403, code, text)
     if call.kit.public_counters == "existing":
