@@ -13,7 +13,7 @@ from support.ledgers import Clock, opened
 from tallystick.errors import CounterReason, KeyReused, OwningRefused
 from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.account import Principal
-from tallystick.model.counter import FOREVER, LIFETIME_MS, Add, Amend, Counter, Create, Outcome, RefusalReason
+from tallystick.model.counter import FOREVER, HOUR_MS, LIFETIME_MS, Add, Amend, Counter, Create, Outcome, RefusalReason
 from tallystick.model.key import Key, lane_of
 from tallystick.services.accounts.audit import events
 from tallystick.services.accounts.sites import NewSite, Sites, create_site
@@ -32,7 +32,7 @@ from tallystick.services.counting.owned.changing import (
 )
 from tallystick.services.counting.owned.proving import Asker, digest_of, secret_of
 from tallystick.services.counting.owned.rows import OwnedCounter, read_counter
-from tallystick.services.counting.owned.rules import DAY_MS, HOUR_MS, AddingSender, forget_seen, some_seen_are_over
+from tallystick.services.counting.owned.rules import DAY_MS, AddingSender, forget_seen, some_seen_are_over
 from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.services.counting.owned.visitors import CounterVisitors
 from tallystick.services.idempotency import InFlight, KeyedRequest
