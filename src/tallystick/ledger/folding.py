@@ -229,6 +229,20 @@ class _Creations:
         return None
 
 
+def load_by_lane(session: Session, keys: Iterable[Key]) -> dict[Key, Counter]:
+    """``Session.load`` for counters of several lanes.
+
+    Locked lane by lane, in the order in which batches lock those of one lane: nobody waits in a circle.
+    """
+    lanes: dict[int, list[Key]] = defaultdict(list)
+    for key in keys:
+        lanes[lane_of(key) if session.lanes_alone else 0].append(key)
+    loaded: dict[Key, Counter] = {}
+    for lane in sorted(lanes):
+        loaded |= session.load(lanes[lane])
+    return loaded
+
+
 def is_full(session: Session, namespace: str, keys: int) -> bool:
     """Whether a namespace of so many counters gets no more of people without an account."""
     # The default namespace belongs to all who name none: one of them must not fill it for the others.

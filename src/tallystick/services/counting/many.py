@@ -10,7 +10,7 @@ from msgspec.structs import astuple, replace
 
 from tallystick.errors import KeyReused
 from tallystick.ledger import Ledger, Session, Totals
-from tallystick.ledger.folding import CounterWrite, fold_over
+from tallystick.ledger.folding import CounterWrite, fold_over, load_by_lane
 from tallystick.model.counter import LOCKED, OWNED, RESTRICTED, Add, Counter, Outcome, RefusalReason, alive
 from tallystick.model.key import Key
 from tallystick.services.counting.owned.proving import Asker
@@ -92,16 +92,13 @@ class ManyCounters:
 def add_many(session: Session, batch: Sequence[AddMany], now: int, passed: int) -> list[AddedMany | KeyReused]:
     """Carry out the requests that have no record yet, and record their outcomes, for ``Ledger.join``.
 
-    One transaction also on a database of lanes. All rows are locked first, lane by lane, in the order in which other
-    batches lock those of one lane: nobody waits in a circle.
+    One transaction also on a database of lanes, in which all rows are locked first.
 
     Raises:
         CreationRaced: see ``folding.settle``.
     """
     # Locked before records are read: two servers that get the same request wait here for each other.
-    counters: dict[Key, Counter] = {}
-    for lane in _lanes(session, (item for many in batch for item in many.additions)):
-        counters |= session.load([item.key for item in lane])
+    counters = load_by_lane(session, (item.key for many in batch for item in many.additions))
     records = Records(session, [many.request for many in batch if many.request is not None], passed)
     before = [_recorded(records, many.request) for many in batch]
     new = [many for many, result in zip(batch, before, strict=True) if result is None]

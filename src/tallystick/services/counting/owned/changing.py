@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tallystick.errors import CounterReason, InvalidFields, OwningRefused
 from tallystick.ledger import Session, Totals
-from tallystick.ledger.folding import Admit, CounterWrite, count_keys, fold, fold_over, forget_owners
+from tallystick.ledger.folding import Admit, CounterWrite, count_keys, fold, fold_over, forget_owners, load_by_lane
 from tallystick.ledger.history import HistoryChanges
 from tallystick.model.counter import FROZEN, Amend, Counter, Create, Delete, Operation, RefusalReason, Set, alive
 from tallystick.model.key import Key, lane_of
@@ -187,10 +187,7 @@ def rename_owned(  # noqa: PLR0913, PLR0917  # what is renamed, by whom and when
     session: Session, asker: Asker, key: Key, new: Key, admit: Admit | None, now: int
 ) -> OwnedResult:
     """Give a counter another name: value, version, history and owner move in this one transaction."""
-    # Each lane's rows are locked in the order in which batches lock them, lane by lane: nobody waits in a circle.
-    loaded: dict[Key, Counter] = {}
-    for each in sorted({key, new}, key=lambda each: (lane_of(each), each)):
-        loaded |= session.load([each])
+    loaded = load_by_lane(session, {key, new})
     counter, owner = owned_by_asker(session, asker, key, now)
     if new == key:
         return OwnedResult(OwnedCounter(key, counter, owner))

@@ -1,7 +1,6 @@
 """Files of the counters of an account: what it has, and what it brings along. Functions of ``(session, ...)``."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Literal
 
 from msgspec import Struct
@@ -9,9 +8,9 @@ from msgspec.structs import replace
 
 from tallystick.errors import OwningRefused
 from tallystick.ledger import Session
-from tallystick.ledger.folding import CounterWrite, fold_over
+from tallystick.ledger.folding import CounterWrite, fold_over, load_by_lane
 from tallystick.model.counter import Counter, Outcome, Put, alive
-from tallystick.model.key import Key, lane_of
+from tallystick.model.key import Key
 from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.counting.counter_files import CSV_HEADER, Format, Line, row_of, to_csv, to_json
 from tallystick.services.counting.counter_import import Imported
@@ -57,7 +56,7 @@ def store_lines(
     Args:
         existing: what becomes of counters that exist already. The sender has to own those that are replaced.
     """
-    loaded = _loaded(session, {line.key for line in lines})
+    loaded = load_by_lane(session, {line.key for line in lines})
     room = MOST_COUNTERS - session.common.count_owned_by(session.connection, account=asker.account)
     new = CounterOwner(account=asker.account, created=now)
     created: set[Key] = set()
@@ -89,14 +88,6 @@ def note_import(session: Session, _asker: Asker, done: Imported, now: int) -> No
     """Note in the log of administrative events what an account has imported."""
     text = f"created {done.created}, replaced {done.replaced}, kept {done.kept}"
     note(session, EventKind.COUNTERS_IMPORTED, now, "its own", text)
-
-
-def _loaded(session: Session, keys: set[Key]) -> dict[Key, Counter]:
-    # Each lane's rows are locked in the order in which batches lock them, lane by lane: nobody waits in a circle.
-    loaded: dict[Key, Counter] = {}
-    for _, lane in groupby(sorted(keys, key=lambda key: (lane_of(key), key)), lane_of):
-        loaded |= session.load(list(lane))
-    return loaded
 
 
 def _no_creation(session: Session, asker: Asker, key: Key, room: int) -> str:
