@@ -30,7 +30,8 @@ class ApiResponse(Struct, frozen=True):
     """A whole response without the headers that all responses of a surface share.
 
     Attributes:
-        content_type: sent only with a body.
+        content_type: JSON is named only with a body, because an empty one is not JSON; another type always, because an
+            empty file is one.
         reason: what the metrics count a refusal as, where the status alone does not tell.
     """
 
@@ -84,7 +85,7 @@ async def send_response(response: ApiResponse, headers: list[tuple[bytes, bytes]
     """
     body = response.body
     headers.extend(response.headers)
-    if body:
+    if _has_type(response):
         headers.append((b"content-type", response.content_type))
     if len(body) >= WORTH_COMPRESSING and response.content_type != PNG:
         headers.append((b"vary", b"accept-encoding"))
@@ -106,9 +107,13 @@ def answer_of(response: ApiResponse, lines: bytes) -> Answer:
     assert len(response.body) < WORTH_COMPRESSING
     if response.headers:
         lines += header_lines(response.headers)
-    if response.body:
+    if _has_type(response):
         lines += _TYPE_LINES.get(response.content_type) or _type_line(response.content_type)
     return response.status, with_length(lines, response.body), response.body
+
+
+def _has_type(response: ApiResponse) -> bool:
+    return bool(response.body) or response.content_type is not JSON
 
 
 async def send_file(
