@@ -140,11 +140,12 @@ class Application:
             await stores.close()
             raise
         try:
+            await application.services.setup.begin()
             await application.ownership.begin()
         except BaseException as error:
             await application.close()
             if isinstance(error, (StoreUnavailable, OSError)):
-                msg = f"cannot learn which server counts pageviews: {error}"
+                msg = f"cannot learn what other servers on this database do: {error}"
                 raise StartRefused(msg) from error
             raise
         application.tasks.start()

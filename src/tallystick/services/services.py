@@ -12,7 +12,7 @@ from tallystick.services.accounts.seals import Seals
 from tallystick.services.accounts.setup import Setup
 from tallystick.services.accounts.sites import Sites
 from tallystick.services.accounts.superuser_logins import SuperuserLogins
-from tallystick.services.accounts.tickets import Tickets
+from tallystick.services.accounts.tickets import Tickets, tickets_of
 from tallystick.services.accounts.tokens import Tokens
 from tallystick.services.analytics.funnel_questions import FunnelQuestions
 from tallystick.services.analytics.kept.annotations import Annotations
@@ -146,7 +146,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         logouts=Logouts(ledger),
         sites=sites,
         tokens=Tokens(ledger),
-        tickets=Tickets(),
+        tickets=tickets_of(ledger),
         names=names,
         ingest=ingest,
         exports=Exports(ledger, warehouse, warehouse.exports),

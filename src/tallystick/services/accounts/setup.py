@@ -14,8 +14,15 @@ CODE_SIGNS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 CODE_GROUPS, GROUP_LENGTH = 4, 4
 
 
+CODE = "setup"
+"""The name of the code among the secrets that the servers of one ledger have in common."""
+
+
 class Setup:
-    """The code for creating the first account. It is printed in the terminal and kept in memory only.
+    """The code for creating the first account, printed in the terminal.
+
+    It is kept in memory. Where several servers may use the ledger, all have the same one, which is stored until there
+    is an account.
 
     Attributes:
         code: the code to type.
@@ -26,6 +33,15 @@ class Setup:
         self._done = False
         groups = ("".join(secrets.choice(CODE_SIGNS) for _ in range(GROUP_LENGTH)) for _ in range(CODE_GROUPS))
         self.code = "-".join(groups)
+
+    async def begin(self) -> None:
+        """Take over the code of the other servers, if there is no account yet.
+
+        Raises:
+            StoreUnavailable
+        """
+        if self._ledger.database.lanes_alone:
+            self.code = await self._ledger.write(_common_code, self.code)
 
     async def needed(self) -> bool:
         """Whether there is no account yet. Once there is one, the ledger is not read again."""
@@ -51,9 +67,17 @@ def first_account(session: Session, person: NewAccount, site: NewSite, now: int)
         raise InputRefused(msg)
     created = create_account(session, person, now)
     create_site(session, created, site, now)
+    if session.shared:
+        session.queries.forget_common_secret(session.connection, name=CODE)
     owner = account(session, created.id)
     assert owner is not None
     return owner
+
+
+def _common_code(session: Session, own: str) -> str:
+    if count_accounts(session):
+        return own
+    return str(session.queries.common_secret(session.connection, name=CODE, value=own))
 
 
 def _bare(code: str) -> bytes:

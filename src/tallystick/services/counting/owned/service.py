@@ -19,6 +19,7 @@ from tallystick.services.idempotency import (
     KeyedRequest,
     StoredResponse,
     find_record,
+    hold_request,
     store_record,
 )
 
@@ -93,6 +94,7 @@ def _once(
     function: Callable[..., OwnedResult],
     *arguments: Any,  # noqa: ANN401  # the function's
 ) -> OwnedResult:
+    hold_request(session, request)
     recorded = find_record(session, request, passed)
     if recorded is not None:
         assert not isinstance(recorded, StoredResponse), "there were no such requests in versions that stored responses"

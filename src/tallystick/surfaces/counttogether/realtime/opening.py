@@ -158,7 +158,7 @@ async def missed(following: Following, subscription: Subscription, resume: Resum
 
 
 async def _ticket_principal(services: Services, gate: Gate, secret: str, scope: Mapping[str, Any]) -> Principal:
-    ticket = services.tickets.spend(secret)
+    ticket = await services.tickets.spend(secret)
     # Read again: the token may have been revoked or rotated since the ticket was issued.
     principal = None if ticket is None else await services.ledger.read(principal_by_token, ticket.token)
     if ticket is None or principal is None or principal.token.prefix != ticket.prefix:

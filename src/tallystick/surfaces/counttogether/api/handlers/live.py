@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from tallystick.services.accounts.tickets import VALID_S
+from tallystick.services.accounts.tickets import VALID_S, Ticket
 from tallystick.services.services import Services
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.api.calling import CounterCall
@@ -22,7 +22,8 @@ async def ticket(services: Services, call: CounterCall) -> ApiResponse:
     """A ticket that opens one WebSocket from one origin."""
     text = body_as(TicketBody, call.body).origin or call.header(b"origin")
     origin = OWN_HOST if text is None else origin_in(text)
-    secret = services.tickets.issue(call.principal.token.id, call.principal.token.prefix, origin)
+    token = call.principal.token
+    secret = await services.tickets.issue(Ticket(token.id, token.prefix, origin))
     return ApiResponse(201, wire.json({"ticket": secret, "expiresIn": int(VALID_S)}))
 
 
