@@ -163,7 +163,7 @@ async def test_ingest_counts_what_it_drops_and_no_more(
         results = await ingest.record(
             site, [an_arrival(path="/favicon.ico", created=1), an_arrival(path="/a"), an_arrival(prefetch=True)]
         )
-        assert [type(each).__name__ for each in results] == ["InvalidHit", "Stored", "Dropped"]
+        assert [type(each).__name__ for each in results] == ["InvalidHit", "NumberedHit", "Dropped"]
     finally:
         await warehouse.close()
     # More than PENDING_AT_MOST: they were stored without a call of keep.

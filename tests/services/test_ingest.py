@@ -26,6 +26,7 @@ from tallystick.services.ingest.ingest import AT_ONCE, Dropped, DropReason, Inge
 from tallystick.warehouse import IdempotencyRecord, Stored
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
+from tallystick.warehouse.types import NumberedHit
 
 HOUR_MS = 3_600_000
 
@@ -73,9 +74,9 @@ async def test_a_pageview_is_kept_with_all_that_was_understood(house: House) -> 
         created=NOW_S - 5,
     )
     [stored] = await house.record(arrival)
+    assert isinstance(stored, NumberedHit)
     [path] = await house.ledger.read(path_ids, 1, ["/a"])
     [campaign] = await house.ledger.read(campaign_ids, 1, ["spring"])
-    assert isinstance(stored, Stored)
     assert stored.first
     assert await rows(house.warehouse) == [
         (
@@ -97,7 +98,8 @@ async def test_results_come_in_the_order_of_the_arrivals(house: House) -> None:
         an_arrival(prefetch=True),
     )
     first, invalid, ignored, second, prefetch = results
-    assert isinstance(first, Stored)
+    assert isinstance(first, NumberedHit)
+    assert isinstance(second, NumberedHit)
     assert isinstance(invalid, InvalidHit)
     assert (ignored, prefetch) == (Dropped(DropReason.IGNORED_PATH), Dropped(DropReason.PREFETCH))
     assert second.id == first.id + 1

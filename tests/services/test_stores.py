@@ -20,6 +20,7 @@ from tallystick.warehouse import Warehouse
 from tallystick.warehouse.duckdb import marks
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
+from tallystick.warehouse.types import NumberedHit
 
 Stores = tuple[Ledger, Warehouse]
 LEDGER_FILE = "ledger.sqlite3"
@@ -49,6 +50,7 @@ async def visit(stores: Stores, path: str) -> tuple[int, int]:
     known = names.path(1, path)
     assert known is not None
     [stored] = await warehouse.append([a_hit(known.id)])
+    assert isinstance(stored, NumberedHit)
     return stored.id, known.id
 
 

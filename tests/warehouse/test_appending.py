@@ -8,10 +8,10 @@ import pytest
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, StoreBusy, StoreClosed
 from tallystick.model.hit import Bot, Hit
-from tallystick.warehouse import IdempotencyRecord, Stored
 from tallystick.warehouse.duckdb import warehouse as doors
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
+from tallystick.warehouse.types import IdempotencyRecord, NumberedHit
 
 EVERYTHING = Hit(
     site=7,
@@ -55,7 +55,7 @@ async def test_every_field_is_stored_as_it_came(warehouse: DuckDbWarehouse) -> N
             *(10, '{"a":"b\'\\\\"}', False, "Mobile"),
         )
     ]
-    assert stored == Stored(id=1, session=0, first=True)
+    assert stored == NumberedHit(id=1, session=0, first=True)
 
 
 async def test_nothing_given_is_empty_not_null(warehouse: DuckDbWarehouse) -> None:

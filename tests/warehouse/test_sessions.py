@@ -8,10 +8,10 @@ import pytest
 from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, rows
 from tallystick.model.hit import Bot, Visitor
 from tallystick.model.session import FIRST_SESSION, older_session
-from tallystick.warehouse import Stored
 from tallystick.warehouse.duckdb import sessions as memory
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
+from tallystick.warehouse.types import NumberedHit
 
 
 async def one(warehouse: DuckDbWarehouse, path: int = 1, **fields: Any) -> tuple[int, bool]:
@@ -235,4 +235,4 @@ async def test_more_paths_than_are_kept_forget_the_oldest(
 
 async def test_what_the_rows_say_is_what_was_answered(warehouse: DuckDbWarehouse) -> None:
     stored = await warehouse.append([a_hit(path % 3, by=path % 2 + 1) for path in range(10)])
-    assert [Stored(*row) for row in await rows(warehouse, "id, session, first")] == stored
+    assert [NumberedHit(*row) for row in await rows(warehouse, "id, session, first")] == stored

@@ -12,10 +12,10 @@ from support.disks import full_disk
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import StoreUnavailable
 from tallystick.model.session import FIRST_SESSION
-from tallystick.warehouse import IdempotencyRecord, Stored
 from tallystick.warehouse.duckdb import checkpoints, journal, mover, visits
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
+from tallystick.warehouse.types import IdempotencyRecord, NumberedHit
 
 LONG = "x" * 500
 
@@ -53,7 +53,7 @@ async def test_a_full_disk_refuses_and_recovers(file: Path) -> None:
                     await warehouse.append([a_hit(2, by=5, ref=LONG)] * 5_000)
         [after] = await warehouse.append([a_hit(2, by=5)])
         assert len(acknowledged) > 100
-        assert after == Stored(acknowledged[-1] + 1, before.session, first=True)
+        assert after == NumberedHit(acknowledged[-1] + 1, before.session, first=True)
     async with opened_warehouse(file) as warehouse:
         assert await ids(warehouse) == [before.id, *acknowledged, after.id]
 
@@ -103,7 +103,7 @@ async def test_a_server_that_ends_before_the_move_finds_it_in_the_journal(file: 
     async with opened_warehouse(tmp_path / "anew" / file.name) as warehouse:
         assert await rows(warehouse, "id, session, first") == [astuple(hit) for hit in stored]
         assert await warehouse.idempotency_record("key") == IdempotencyRecord("key", "fingerprint", "answer", NOW)
-        assert (await warehouse.append([a_hit(by=5)]))[0] == Stored(4, stored[0].session, first=False)
+        assert (await warehouse.append([a_hit(by=5)]))[0] == NumberedHit(4, stored[0].session, first=False)
 
 
 async def test_failures_of_the_journal_are_logged_once_and_when_they_end(file: Path) -> None:

@@ -7,7 +7,7 @@ of blocking functions of ``(session, ...)``.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -202,7 +202,17 @@ class Database(Protocol):
         """Where the data is stored, for messages; never with a password."""
 
 
-def opened(database: Database, *, writes: bool = False) -> Session:
+OpenedSession_co = TypeVar("OpenedSession_co", covariant=True)
+
+
+class OpensSessions(Protocol[OpenedSession_co]):
+    """Anything that opens sessions: a ``Database``."""
+
+    def session(self, *, writes: bool = False) -> OpenedSession_co:
+        """Open a connection."""
+
+
+def opened(database: OpensSessions[OpenedSession_co], *, writes: bool = False) -> OpenedSession_co:
     """A new connection of a running server.
 
     Raises:

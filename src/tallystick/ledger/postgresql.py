@@ -242,7 +242,7 @@ class PostgresqlSession(QueriedSession):
                 yield
                 self._refuse_a_lost_transaction()
         except psycopg.Error as error:
-            raise self._store_error(error) from error
+            raise self.store_error(error) from error
 
     def take_time(self) -> None:
         """Lift the timeouts until the open transaction ends: for work that grows with the ledger."""
@@ -252,7 +252,8 @@ class PostgresqlSession(QueriedSession):
         """Lift the idle timeout of the open transaction: for work that runs elsewhere meanwhile."""
         self.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
 
-    def _store_error(self, error: psycopg.Error) -> StoreUnavailable:
+    def store_error(self, error: psycopg.Error) -> StoreUnavailable:
+        """Translate a database error into ours."""
         return _store_error(error, lost=self.connection.closed)
 
     def _refuse_a_lost_transaction(self) -> None:
@@ -276,7 +277,7 @@ class PostgresqlSession(QueriedSession):
             if self._is_own(error):
                 raise
             # Not the part's fault: the whole transaction is lost.
-            raise self._store_error(error) from error
+            raise self.store_error(error) from error
         except BaseException:
             self.kept.clear()
             raise
@@ -291,7 +292,7 @@ class PostgresqlSession(QueriedSession):
         except psycopg.Error as error:
             if self._is_own(error):
                 raise
-            raise self._store_error(error) from error
+            raise self.store_error(error) from error
 
     def _is_own(self, error: psycopg.Error) -> bool:
         """Whether the error is of the statement alone; otherwise the storage failed."""
@@ -351,7 +352,7 @@ class PostgresqlSession(QueriedSession):
             return dict(map(from_row, _queries.find(self.connection, keys=_encode(rows).decode())))
         except psycopg.OperationalError as error:
             # The one statement that may run outside of a transaction.
-            raise self._store_error(error) from error
+            raise self.store_error(error) from error
 
     def held(self, refused: Iterable[Key]) -> set[Held]:
         """The rows needed for counting that other transactions lock at this moment; never waits for a lock.
@@ -364,7 +365,7 @@ class PostgresqlSession(QueriedSession):
             with self.connection.transaction(force_rollback=True):
                 return set(map(Held._make, _queries.held(self.connection, keys=keys)))
         except psycopg.Error as error:
-            raise self._store_error(error) from error
+            raise self.store_error(error) from error
 
     def applied(self) -> list[Applied]:
         """The migrations applied to this database; waits for a server that is migrating."""

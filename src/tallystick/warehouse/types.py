@@ -19,7 +19,11 @@ VisitStatistic = Literal["hit_stats", "browser_stats", "system_stats", "location
 
 
 class Stored(Struct, frozen=True, gc=False):
-    """The values that the warehouse assigned to a hit.
+    """Says that a hit is durably stored: all that every warehouse knows of it when it is acknowledged."""
+
+
+class NumberedHit(Stored, frozen=True, gc=False):
+    """The values that a warehouse in this process assigned to a hit when it was stored.
 
     Attributes:
         id: consecutive in the order of commits; never given twice.

@@ -360,11 +360,12 @@ class Warehouse(Protocol):
         """
         ...
 
-    async def append(self, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> list[Stored]:
+    async def append(self, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> Sequence[Stored]:
         """Store hits and the idempotency record of their request; durable when it returns.
 
         Raises:
             StoreUnavailable: nothing was stored, or that is unknown.
+            KeyInFlight: another node has stored a request with the record's key.
         """
         ...
 

@@ -14,7 +14,7 @@ from tallystick.errors import StoreFailed
 from tallystick.model.hit import HOUR_S, Bot, Hit, is_bot
 from tallystick.model.product import Named, known_browser, known_system
 from tallystick.model.session import NO_SESSION
-from tallystick.warehouse.types import IdempotencyRecord, NewestIds, Stored
+from tallystick.warehouse.types import IdempotencyRecord, NewestIds, NumberedHit
 
 Fields = Mapping[str, Sequence[Any]]
 """Values of all hits of a batch, by field."""
@@ -149,7 +149,7 @@ class BatchForm:
     def pack(
         self,
         hits: Sequence[Hit],
-        stored: Sequence[Stored],
+        stored: Sequence[NumberedHit],
         keys: Sequence[tuple[int, int, int]],
         requests: Sequence[IdempotencyRecord],
     ) -> tuple[bytes, Content]:
@@ -158,7 +158,7 @@ class BatchForm:
         Raises:
             ValueError: DuckDB would refuse one of the values.
         """
-        fields = _by_field(Hit, hits), _by_field(Stored, stored)
+        fields = _by_field(Hit, hits), _by_field(NumberedHit, stored)
         columns = [values(*fields) for values in self._values]
         # Checked by converting, not by decoding: that would make each text anew.
         return _pack((columns, keys, requests)), msgspec.convert((columns, keys, requests), self._batch)

@@ -19,7 +19,7 @@ from tallystick.warehouse.duckdb.reader import WarehouseReaders
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY, Store
 from tallystick.warehouse.duckdb.writer import Append, WarehouseWriter
-from tallystick.warehouse.types import IdempotencyRecord, LedgerMarks, Loss, Stored, WarehouseMarks
+from tallystick.warehouse.types import IdempotencyRecord, LedgerMarks, Loss, NumberedHit, WarehouseMarks
 from tallystick.warehouse.warehouse import seconds
 
 WAITING_HITS = 200_000
@@ -130,13 +130,13 @@ class DuckDbWarehouse:
         if not self.owned:
             raise AnalyticsElsewhere
 
-    async def append(self, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> list[Stored]:
+    async def append(self, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> list[NumberedHit]:
         """Store hits and the idempotency record of their request; durable when it returns.
 
         Raises:
             StoreUnavailable: nothing was stored, or that is unknown.
         """
-        future: Future[list[Stored]] = self._loop.create_future()
+        future: Future[list[NumberedHit]] = self._loop.create_future()
         self.append_into(future, hits, request)
         return await future
 
@@ -208,7 +208,7 @@ class DuckDbWarehouse:
             StoreUnavailable: commits fail.
         """
         # Appends are handled in their order.
-        future: Future[list[Stored]] = self._loop.create_future()
+        future: Future[list[NumberedHit]] = self._loop.create_future()
         self._writer.submit(Append((), None, future))
         await future
 

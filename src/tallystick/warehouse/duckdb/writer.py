@@ -31,7 +31,7 @@ from tallystick.warehouse.duckdb.rebuilding import rebuild
 from tallystick.warehouse.duckdb.rows import Content, newest, recovered
 from tallystick.warehouse.duckdb.sessions import KEYS_KEPT_S, Sessions
 from tallystick.warehouse.duckdb.store import Store
-from tallystick.warehouse.types import IdempotencyRecord, NewestIds, Stored
+from tallystick.warehouse.types import IdempotencyRecord, NewestIds, NumberedHit
 
 QUEUE_LIMIT = 20_000
 BATCH_LIMIT = 1_000
@@ -124,7 +124,7 @@ class WarehouseWriter:
         self._submitted_hits += len(item.hits)
 
     def _work(self, batch: list[Append]) -> None:
-        for part in list(_commits(batch)):
+        for part in list(commits_of(batch)):
             self._finish(part, self._append(part))
             del batch[: len(part)]  # what is left is given up if the next part ends in an error
 
@@ -158,7 +158,7 @@ class WarehouseWriter:
         if self._outdated or self._mover.sessions_outdated:
             self._rebuild_sessions()
 
-    def _commit(self, part: Sequence[Append]) -> Sequence[list[Stored]]:
+    def _commit(self, part: Sequence[Append]) -> Sequence[list[NumberedHit]]:
         hits = [hit for item in part for hit in item.hits]
         requests = [item.request for item in part if item.request]
         if not hits and not requests:
@@ -168,7 +168,7 @@ class WarehouseWriter:
         ids = range(self.last_id + 1, self.last_id + len(hits) + 1)
         # A batch with only an idempotency record takes an id, too, which shows that it was moved.
         last_id = self.last_id + max(1, len(hits))
-        stored = [Stored(id_, *self._sessions.place(hit, id_)) for id_, hit in zip(ids, hits, strict=True)]
+        stored = [NumberedHit(id_, *self._sessions.place(hit, id_)) for id_, hit in zip(ids, hits, strict=True)]
         # Not those of old logs that are imported: no start looks for them.
         since = self._clock() - KEYS_KEPT_S
         keys = [key for key in self._sessions.new_keys if key[-1] >= since]
@@ -272,8 +272,8 @@ class WarehouseWriter:
         resolve_futures(self._loop, [item.future for item in items], results)
 
 
-def _commits(appends: Sequence[Append]) -> Iterator[list[Append]]:
-    """Split a batch into parts of one commit each."""
+def commits_of(appends: Sequence[Append]) -> Iterator[list[Append]]:
+    """Split appends into parts of one commit each."""
     part: list[Append] = []
     size = 0
     for item in appends:

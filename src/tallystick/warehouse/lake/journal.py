@@ -1,0 +1,165 @@
+"""The thread of a node that acknowledges hits: it stores them as rows in PostgreSQL.
+
+The mover brings them into the lake.
+
+While a commit runs, the next batch gathers: all appends of a batch are one row and one commit.
+
+Promises:
+- A future gets a result only after the commit of its hits: acknowledged means durable in PostgreSQL.
+- An append that was answered with an error is stored once or not at all.
+- Of several requests with one key, on whichever nodes, the hits of one are stored.
+"""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import chain
+
+import msgspec
+import psycopg
+import structlog
+
+from tallystick.errors import KeyInFlight, StoreFailed, StoreUnavailable
+from tallystick.gathering import GatheringThread, resolve_futures
+from tallystick.warehouse.duckdb.writer import Append, commits_of
+from tallystick.warehouse.lake.batches import pack
+from tallystick.warehouse.lake.connecting import Connect, LakeConnection, queries, translated
+from tallystick.warehouse.types import Stored
+
+QUEUE_LIMIT = 20_000
+BATCH_LIMIT = 1_000
+
+STORED = Stored()
+
+log = structlog.get_logger()
+_encode = msgspec.json.Encoder().encode
+
+
+class LakeJournal:
+    """One writing thread with a connection.
+
+    Args:
+        connect: opens the connection.
+        node: names this node in the rows.
+        loop: the event loop of the futures.
+
+    Attributes:
+        failures: commits that failed.
+        last_failed: whether the newest one did.
+    """
+
+    def __init__(self, connect: Connect, node: str, loop: AbstractEventLoop) -> None:
+        self._connect, self._node, self._loop = connect, node, loop
+        self._opened: LakeConnection | None = None
+        self.failures = 0
+        self.last_failed = False
+        self._submitted_hits = self._finished_hits = 0  # each raised by one thread only
+        self.thread: GatheringThread[Append] = GatheringThread(
+            "lake-journal",
+            work=self._work,
+            give_up=self._give_up,
+            stop=self._disconnect,
+            queue_limit=QUEUE_LIMIT,
+            batch_limit=BATCH_LIMIT,
+            loop=loop,
+        )
+
+    @property
+    def waiting(self) -> int:
+        """Number of hits that are not committed yet."""
+        return self._submitted_hits - self._finished_hits
+
+    def submit(self, item: Append) -> None:
+        """Queue an append; called on the event loop.
+
+        Raises:
+            StoreBusy, StoreClosed: it is not queued.
+        """
+        self.thread.submit(item)
+        self._submitted_hits += len(item.hits)
+
+    def _work(self, batch: list[Append]) -> None:
+        for part in list(commits_of(batch)):
+            self._finish(part, self._append(part))
+            del batch[: len(part)]  # what is left is given up if the next part ends in an error
+
+    def _give_up(self, batch: list[Append], error: Exception) -> None:
+        self._disconnect()
+        self._finish(batch, [StoreFailed(f"the journal's thread failed: {error}")] * len(batch))
+
+    def _append(self, part: Sequence[Append]) -> Sequence[object]:
+        """Store appends in one commit. Returns a result for each."""
+        try:
+            return self._commit(part)
+        except StoreUnavailable as error:
+            self._failed(error)
+            return [error] * len(part)
+        except Exception as error:  # noqa: BLE001  # no error ends the thread
+            if len(part) == 1:
+                return [error]
+        # One of them cannot be stored: retried alone, only it is refused.
+        return [result for item in part for result in self._append([item])]
+
+    def _commit(self, part: Sequence[Append]) -> Sequence[object]:
+        opened = self._usable()
+        if any(item.request for item in part):
+            results = self._commit_requests(opened, part)
+        else:
+            self._add(opened, part)
+            results = [[STORED] * len(item.hits) for item in part]
+        self._succeeded()
+        return results
+
+    def _add(self, opened: LakeConnection, part: Sequence[Append]) -> None:
+        """Store the hits of appends as one row; without any, show that commits succeed."""
+        content, format_, hits = pack(list(chain.from_iterable(item.hits for item in part)))
+        with translated(opened):
+            if hits:
+                queries.add_batch(opened.connection, node=self._node, content=content, format=format_, hits=hits)
+            else:
+                queries.add_nothing(opened.connection)
+
+    def _commit_requests(self, opened: LakeConnection, part: Sequence[Append]) -> Sequence[object]:
+        """Store the hits of those appends whose request has no record yet, with their records."""
+        requests = {item.request.key: item.request for item in part if item.request}
+        with opened.transaction():
+            rows = _encode([requests[key] for key in sorted(requests)]).decode()
+            new = {key for (key,) in queries.add_requests(opened.connection, rows=rows)}
+            first = [item.request is None or requests[item.request.key] is item.request for item in part]
+            kept = [
+                is_first and (item.request is None or item.request.key in new)
+                for item, is_first in zip(part, first, strict=True)
+            ]
+            self._add(opened, [item for item, keeps in zip(part, kept, strict=True) if keeps])
+        return [
+            [STORED] * len(item.hits) if keeps else KeyInFlight("a request with this Idempotency-Key was carried out")
+            for item, keeps in zip(part, kept, strict=True)
+        ]
+
+    def _usable(self) -> LakeConnection:
+        if self._opened is None:
+            self._opened = self._connect()
+        return self._opened
+
+    def _failed(self, error: StoreUnavailable) -> None:
+        # A connection that failed may be in any state.
+        self._disconnect()
+        self.failures += 1
+        if not self.last_failed:
+            self.last_failed = True
+            log.error("a commit of hits failed", reason=str(error))
+
+    def _succeeded(self) -> None:
+        if self.last_failed:
+            self.last_failed = False
+            log.info("commits of hits succeed again", failed=self.failures)
+
+    def _disconnect(self) -> None:
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            with suppress(psycopg.Error):
+                opened.close()
+
+    def _finish(self, items: Sequence[Append], results: Sequence[object]) -> None:
+        self._finished_hits += sum(len(item.hits) for item in items)
+        resolve_futures(self._loop, [item.future for item in items], results)

@@ -1,0 +1,74 @@
+"""The lease of the lake: its holder is the mover, the only node that writes there.
+
+Times are the database's, so that nodes' clocks need not agree. Each taking raises the epoch, and the lake refuses the
+commit of another epoch: a node that was frozen while another took over can change nothing any more.
+"""
+
+from typing import NamedTuple
+
+from tallystick.warehouse.lake.connecting import LakeConnection, queries, translated
+
+LEASE_S = 8.0
+"""How long the lease is valid without an extension: another node is the mover within ten seconds."""
+EXTENDED_EVERY_S = 1.5
+
+
+class LeaseState(NamedTuple):
+    """The lease at one moment.
+
+    Attributes:
+        holder: the node; empty before the first one.
+        valid: whether it has not ended.
+        moves: the newest number of a move.
+    """
+
+    epoch: int
+    holder: str
+    valid: bool
+    moves: int
+
+
+class LeaseHeld(NamedTuple):
+    """An extension that succeeded.
+
+    Attributes:
+        wanted_by: the node that asks for the lease; empty for none.
+    """
+
+    wanted_by: str
+
+
+def take(opened: LakeConnection, node: str, format_: int, seconds: float = LEASE_S) -> int | None:
+    """Take the lease if it has ended, unless hits in a newer format wait. Returns the new epoch.
+
+    Args:
+        format_: the newest format of batches that this program reads.
+    """
+    with translated(opened):
+        epoch = queries.take_lease(opened.connection, holder=node, length=round(seconds * 1000), format=format_)
+    return None if epoch is None else int(epoch)
+
+
+def extend(opened: LakeConnection, epoch: int, seconds: float = LEASE_S) -> LeaseHeld | None:
+    """Extend the lease; None if another node has taken it."""
+    with translated(opened):
+        row = queries.extend_lease(opened.connection, epoch=epoch, length=round(seconds * 1000))
+    return None if row is None else LeaseHeld(row[0] or "")
+
+
+def release(opened: LakeConnection, epoch: int) -> None:
+    """End the lease, unless another node has taken it."""
+    with translated(opened):
+        queries.release_lease(opened.connection, epoch=epoch)
+
+
+def ask_for(opened: LakeConnection, node: str) -> None:
+    """Ask the holder for the lease, and wake it."""
+    with translated(opened):
+        queries.want_lease(opened.connection, node=node)
+
+
+def state(opened: LakeConnection) -> LeaseState:
+    """The lease now."""
+    with translated(opened):
+        return LeaseState(*queries.lease(opened.connection))
