@@ -162,3 +162,28 @@ def test_names_are_compared_like_columns() -> None:
     assert found(Operator.MATCHES, "^/.$") == ["/a", "/A"]
     assert found(Operator.MATCHES, "A", caseless=True) == ["/a", "/A"]
     assert session.names_matching([], Match(dimension=PAGE, values=("/a",))) == []
+
+
+@pytest.mark.parametrize("caseless", [False, True])
+def test_an_expression_may_match_no_character(*, caseless: bool) -> None:
+    session = world(BEGINNINGS[0]).session
+    names = ["", "a", "bcd", "xx", "B", "é", "a b", "-", "\\b"]
+    flags = re.IGNORECASE if caseless else 0
+    for expression in (
+        "",
+        "x*",
+        "^",
+        "$",
+        "^$",
+        r"\b",
+        r"(?:\b)+",
+        "(?:^|a)",
+        "a|",
+        r"\bb",
+        r"a\b|x?b",
+        r"\\b",
+        "b",
+    ):
+        match = Match(dimension=PAGE, operator=Operator.MATCHES, values=(expression, "é"), caseless=caseless)
+        expected = [n for n, name in enumerate(names) if re.search(expression, name, flags | re.ASCII) or "é" in name]
+        assert session.names_matching(names, match) == expected, expression
