@@ -9,6 +9,7 @@ from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
 from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionCounts, ConnectionLimits
 from tallystick.server.listening import UnixListen
+from tallystick.services.common_limits import CommonLimits
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.services.job_worker import JobWorker
 from tallystick.services.opening import Stores, open_stores
@@ -66,6 +67,8 @@ class Application:
     ) -> None:
         self._stores, self.ledger, self.warehouse = stores, stores.ledger, stores.warehouse
         kit = kit_of(settings, surfaces)
+        common_limits = CommonLimits.of(stores.ledger)
+        kit.limits.hold_over_all(common_limits)
         self.services = services = build_services(
             stores.ledger,
             stores.warehouse,
@@ -110,6 +113,7 @@ class Application:
             *services.following.tasks(),
             *services.operating.tasks(),
             *self.ownership.tasks(),
+            *(common_limits.tasks() if common_limits else ()),
         )
 
     @classmethod

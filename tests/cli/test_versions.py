@@ -42,7 +42,7 @@ def next_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return turn
 
 
-ONLY_ON_POSTGRESQL = {"lease", "common_secret", "ticket", "limit_window", "limit_report"}
+ONLY_ON_POSTGRESQL = {"lease", "common_secret", "ticket", "limit_window", "limit_report", "login_attempt"}
 
 
 @either_other

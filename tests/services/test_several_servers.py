@@ -4,6 +4,8 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from hashlib import blake2b
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +13,21 @@ import pytest
 
 from builders import NOW, a_counter
 from support.ledgers import opened
-from tallystick.errors import KeyInFlight
+from tallystick.errors import KeyInFlight, StoreAway
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.model.key import Key
 from tallystick.services.accounts.accounts import NewAccount
+from tallystick.services.accounts.login_delays import FREE, SPACING_S, LoginDelays
 from tallystick.services.accounts.setup import Setup, first_account
 from tallystick.services.accounts.sites import NewSite
 from tallystick.services.accounts.tickets import MemoryTickets, Ticket, TooManyTickets, tickets_of
+from tallystick.services.common_limits import CommonLimits
 from tallystick.services.counting.owned.changing import OwnedResult
 from tallystick.services.counting.owned.proving import Asker
 from tallystick.services.counting.owned.rows import OwnedCounter
 from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.services.idempotency import InFlight, KeyedRequest
+from tallystick.web.rate_limit import WIDER, Rate, RateLimits
 
 TICKET = Ticket(7, "tally-ab", "https://example.com")
 
@@ -94,3 +99,99 @@ async def test_a_keyed_change_is_carried_out_by_one_server_at_a_time(servers: tu
     await first
     assert (await two.change(Asker(), request, change)).replayed
     assert done == ["once"]
+
+
+def limits_of(ledgers: tuple[Ledger, Ledger], *rates: Rate) -> list[RateLimits]:
+    """The limits of each server."""
+    found = []
+    for ledger in ledgers:
+        limits = RateLimits(rates)
+        limits.hold_over_all(CommonLimits.of(ledger))
+        found.append(limits)
+    return found
+
+
+async def test_a_limit_over_all_counts_what_every_server_admits(servers: tuple[Ledger, Ledger]) -> None:
+    one, two = limits_of(servers, Rate("login", 3, 60), Rate("join", 1, 60), Rate("off", None, 60))
+    somebody, somebody_else = ip_address("192.0.2.1"), ip_address("192.0.2.2")
+    assert (await two.address_state_over_all("login", somebody)).left == 3
+    admissions = [await limits.admit_address_over_all("login", somebody) for limits in (one, two, one, two)]
+    assert [(each.admitted, each.left) for each in admissions] == [(True, 2), (True, 1), (True, 0), (False, 0)]
+    assert all(59 < each.reset <= 60 for each in admissions)
+    assert not (await one.address_state_over_all("login", somebody)).admitted
+    assert (await one.admit_address_over_all("login", somebody_else)).admitted
+    assert (await two.admit_over_all("login", ("account", 7))).admitted
+    assert (await one.admit_address_over_all("join", somebody)).admitted, "another limit"
+    assert all([(await one.admit_over_all("off", 1)).admitted for _ in range(5)])
+    # At once: so many in any case.
+    burst = await asyncio.gather(
+        *(each.admit_over_all("login", ("account", 8)) for each in (one, two) for _ in range(4))
+    )
+    assert sorted(each.admitted for each in burst) == [False] * 5 + [True] * 3
+
+
+async def test_networks_have_a_limit_over_all_servers_too(servers: tuple[Ledger, Ledger]) -> None:
+    one, two = limits_of(servers, Rate("login", 1, 60))
+    customer = [ip_address(f"2001:db8:1:{number}::1") for number in range(WIDER + 1)]
+    admitted = [
+        (await limits.admit_address_over_all("login", address)).admitted
+        for address, limits in zip(customer, (one, two, one, two, one), strict=True)
+    ]
+    assert admitted == [True] * WIDER + [False]
+    assert not (await two.address_state_over_all("login", ip_address("2001:db8:1:ff::1"))).admitted
+    assert (await two.address_state_over_all("login", ip_address("2001:db8:2::1"))).admitted
+
+
+async def test_a_window_over_all_ends_and_is_removed(servers: tuple[Ledger, Ledger]) -> None:
+    common, other = map(CommonLimits, servers)
+    assert (await common.take("login", "x", 60, weight=2)).used == 0
+    assert (await other.take("login", "x", 60)).used == 2
+    await servers[0].write(lambda session: session.connection.execute("UPDATE limit_window SET ends = now()"))
+    assert await other.state("login", "x", 60) == (0, 60)
+    assert (await common.take("login", "x", 60)).used == 0
+    assert (await other.take("login", "x", 60)).used == 1
+    await servers[0].write(lambda session: session.connection.execute("UPDATE limit_window SET ends = now()"))
+    await common.sweep()
+    assert await servers[0].read(lambda session: session.connection.execute("TABLE limit_window").fetchall()) == []
+
+
+async def test_no_address_is_stored_for_a_limit(servers: tuple[Ledger, Ledger]) -> None:
+    (one, _) = limits_of(servers, Rate("login", 3, 60))
+    await one.admit_address_over_all("login", ip_address("192.0.2.1"))
+    [(digest, *_)] = await servers[0].read(lambda session: session.connection.execute("TABLE limit_window").fetchall())
+    assert digest != blake2b(repr(("login", (None, "192.0.2.1"))).encode(), digest_size=16).digest(), "it has a key"
+
+
+async def test_without_the_database_each_server_counts_for_itself(
+    servers: tuple[Ledger, Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one, _) = limits_of(servers, Rate("login", 1, 60))
+
+    async def away(*_: object) -> object:
+        msg = "gone"
+        raise StoreAway(msg)
+
+    monkeypatch.setattr(servers[0], "write", away)
+    monkeypatch.setattr(servers[0], "read", away)
+    delays = LoginDelays(servers[0], "login")
+    somebody = ip_address("192.0.2.1")
+    assert (await one.address_state_over_all("login", somebody)).left == 1
+    assert [(await one.admit_address_over_all("login", somebody)).admitted for _ in range(2)] == [True, False]
+    assert [await delays.wait("ada@example.com", "there") for _ in range(FREE)] == [0.0] * FREE
+
+
+async def test_guesses_at_one_password_are_delayed_by_all_servers(servers: tuple[Ledger, Ledger]) -> None:
+    one, two = (LoginDelays(ledger, "login") for ledger in servers)
+    waits = [await delays.wait("Ada@example.com ", number) for number in range(FREE // 2) for delays in (one, two)]
+    assert waits == [0.0] * FREE
+    two.trust("ada@example.com", "at home")
+    later = [await delays.wait("ada@example.com", "there") for delays in (one, two, one, two, one, two, one, two)]
+    assert later[:2] == [0.0, pytest.approx(SPACING_S, abs=0.5)]
+    assert later[-1] is None, "too many wait"
+    assert await two.wait("ada@example.com", "at home") == 0.0
+    assert await two.wait("bob@example.com", "there") == 0.0
+    assert await LoginDelays(servers[0], "shared link").wait("ada@example.com", "there") == 0.0
+    await CommonLimits(servers[0]).sweep()
+    assert await one.wait("ada@example.com", "there") is None, "it is not forgotten yet"
+    await servers[0].write(lambda session: session.connection.execute("UPDATE login_attempt SET last = last - 900"))
+    assert await one.wait("ada@example.com", "there") == 0.0

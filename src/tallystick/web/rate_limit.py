@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from math import ceil
 from threading import Lock
@@ -9,7 +10,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from tallystick.errors import InvalidSetting, StartRefused
+from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
+from tallystick.services.common_limits import CommonLimits, Taken
 from tallystick.web.address import rate_limit_name, wider_network
 
 MOST_KEYS = 100_000
@@ -81,7 +83,7 @@ class Windows:
     """
 
     def __init__(self, amount: int, seconds: float) -> None:
-        self._amount, self._seconds = amount, seconds
+        self.amount, self.seconds = amount, seconds
         self._windows: dict[Hashable, _Window] = {}  # in the order of their ends: all are equally long
         self._lock = Lock()
 
@@ -103,7 +105,7 @@ class Windows:
             admitted = window.left > 0
             window.left -= min(weight, window.left)
             # Where the clock's numbers are rounded differently, the difference may be a little longer than the window.
-            return Admission(admitted, self._amount, window.left, min(window.ends - now, self._seconds))
+            return Admission(admitted, self.amount, window.left, min(window.ends - now, self.seconds))
 
     def state(self, key: Hashable) -> Admission:
         """The result that ``admit`` would have, without counting. May be called from any thread."""
@@ -111,9 +113,9 @@ class Windows:
             now = time.monotonic()
             window = self._windows.get(key)
             if window is None or window.ends <= now:
-                return Admission(admitted=True, limit=self._amount, left=self._amount, reset=self._seconds)
-            reset = min(window.ends - now, self._seconds)
-            return Admission(window.left > 0, self._amount, window.left, reset)
+                return Admission(admitted=True, limit=self.amount, left=self.amount, reset=self.seconds)
+            reset = min(window.ends - now, self.seconds)
+            return Admission(window.left > 0, self.amount, window.left, reset)
 
     def _opened(self, key: Hashable, now: float) -> _Window:
         """Open a key's window, and drop the windows that are over: they are in front."""
@@ -123,8 +125,45 @@ class Windows:
             if windows[oldest].ends > now and len(windows) < MOST_KEYS:
                 break
             del windows[oldest]
-        window = windows[key] = _Window(now + self._seconds, self._amount)
+        window = windows[key] = _Window(now + self.seconds, self.amount)
         return window
+
+
+class CommonWindows:
+    """Windows over all servers of a ledger; while that cannot be reached, this server counts for itself.
+
+    Args:
+        limit: the name under which the servers count together.
+        own: those of this server.
+        common: where the servers count; None for a server of its own.
+    """
+
+    def __init__(self, limit: str, own: Windows, common: CommonLimits | None) -> None:
+        self._limit, self._own, self._common = limit, own, common
+
+    async def admit(self, key: Hashable, weight: int = 1) -> Admission:
+        """Count a request if the key's window admits it.
+
+        Args:
+            key: texts, numbers and tuples of them.
+            weight: how many it counts as.
+        """
+        if self._common is not None:
+            with suppress(StoreUnavailable):
+                return self._admission(await self._common.take(self._limit, key, self._own.seconds, weight), weight)
+        return self._own.admit(key, weight)
+
+    async def state(self, key: Hashable) -> Admission:
+        """The result that ``admit`` would have, without counting."""
+        if self._common is not None:
+            with suppress(StoreUnavailable):
+                return self._admission(await self._common.state(self._limit, key, self._own.seconds), 0)
+        return self._own.state(key)
+
+    def _admission(self, before: Taken, weight: int) -> Admission:
+        amount, seconds = self._own.amount, self._own.seconds
+        left = max(0, amount - before.used - weight)
+        return Admission(before.used < amount, amount, left, min(max(before.reset, 0.0), seconds))
 
 
 class RateLimits:
@@ -152,6 +191,7 @@ class RateLimits:
         limited = {name: (rate.amount, rate.seconds) for name, rate in in_force.items() if rate.amount is not None}
         self._windows = {name: Windows(amount, seconds) for name, (amount, seconds) in limited.items()}
         self._wider = {name: Windows(WIDER * amount, seconds) for name, (amount, seconds) in limited.items()}
+        self._common: CommonLimits | None = None
 
     def is_off(self, name: str) -> bool:
         """Whether a limit admits everything."""
@@ -185,6 +225,45 @@ class RateLimits:
             return admission
         wider = self._wider[name].admit((subject, network), weight)
         return admission if wider.admitted else wider
+
+    def hold_over_all(self, common: CommonLimits | None) -> None:
+        """Count together with the other servers of a ledger, where ``..._over_all`` is called; None: there are none."""
+        self._common = common
+
+    def windows_over_all(self, name: str, own: Windows) -> CommonWindows:
+        """Windows for a limit of its own over all servers.
+
+        Args:
+            own: counts for a server of its own.
+        """
+        return CommonWindows(name, own, self._common)
+
+    async def admit_over_all(self, name: str, key: Hashable) -> Admission:
+        """Like ``admit``, over all servers. For what is rare: it is a statement of the database."""
+        own = self._windows.get(name)
+        return UNLIMITED if own is None else await self.windows_over_all(name, own).admit(key)
+
+    async def admit_address_over_all(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:
+        """Like ``admit_address``, over all servers."""
+        admission, network = await self.admit_over_all(name, (None, rate_limit_name(address))), wider_network(address)
+        if not admission.admitted or network is None or name not in self._wider:
+            return admission
+        wider = await self._wider_over_all(name).admit((None, network))
+        return admission if wider.admitted else wider
+
+    async def address_state_over_all(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:
+        """The result that ``admit_address_over_all`` would have, without counting."""
+        own, network = self._windows.get(name), wider_network(address)
+        if own is None:
+            return UNLIMITED
+        state = await self.windows_over_all(name, own).state((None, rate_limit_name(address)))
+        if not state.admitted or network is None:
+            return state
+        wider = await self._wider_over_all(name).state((None, network))
+        return state if wider.admitted else wider
+
+    def _wider_over_all(self, name: str) -> CommonWindows:
+        return self.windows_over_all(f"{name} of networks", self._wider[name])
 
     def address_state(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:
         """The result that ``admit_address`` would have, without counting."""

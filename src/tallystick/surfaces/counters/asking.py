@@ -142,12 +142,12 @@ def admits_creation(call: PublicCall, asker: Asker, namespace: str) -> Admit:
     return partial(call.kit.creations.admit, call.client, namespace)
 
 
-def admit_secret(call: PublicCall) -> None:
+async def admit_secret(call: PublicCall) -> None:
     """Count a counter that is made with a secret, and never expires.
 
     Raises:
         RateLimited
     """
-    admission = call.kit.limits.admit_address(OWNED_RATE, call.client)
+    admission = await call.kit.limits.admit_address_over_all(OWNED_RATE, call.client)
     if not admission.admitted:
         raise RateLimited(admission)

@@ -37,7 +37,7 @@ async def create(services: Services, call: PublicCall) -> ApiResponse:
         asker = Asker()  # a secret owns its own counter only, and a new one gets its own
     if asker.principal is None:
         require_strong_key(call, "it brings the secret again")
-        admit_secret(call)
+        await admit_secret(call)
     operation = Create(
         value=body.value,
         lower=-1 if body.lower is UNSET else body.lower,

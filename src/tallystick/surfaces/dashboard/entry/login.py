@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from tallystick.model.account import Account
 from tallystick.services.accounts.audit import EventKind, done_by, note_refusal
+from tallystick.services.accounts.login_delays import LONGEST_WAIT_S, LoginDelays
 from tallystick.services.accounts.logins import new_secret, note_refused_login, replace_login, secret_digest
 from tallystick.services.accounts.logouts import Logouts
 from tallystick.services.accounts.two_factor import accept_code, is_recovery_code, password_proof, proven
-from tallystick.surfaces.dashboard.entry.login_delays import LONGEST_WAIT_S, LoginDelays
 from tallystick.surfaces.dashboard.support import cookies
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
@@ -39,8 +39,8 @@ class LoginPages:
 
     def __init__(self, services: PageServices, logouts: Logouts) -> None:
         self._services, self._ledger, self._logouts = services, services.ledger, logouts
-        self._codes = Windows(CODES, CODES_WITHIN_S)
-        self._delays = LoginDelays()
+        self._codes = services.rates.windows_over_all("second-step", Windows(CODES, CODES_WITHIN_S))
+        self._delays = LoginDelays(services.ledger, "login")
 
     async def page(self, request: PageRequest) -> Response:
         """The form for email and password."""
@@ -49,7 +49,7 @@ class LoginPages:
 
     async def log_in(self, request: PageRequest) -> Response:
         """Check email and password; then ask for the second step or start the login session."""
-        self._services.limit_attempts(request)
+        await self._services.limit_attempts(request)
         email, next_page = request.form.text("email"), _next_page(request.form.text("next"))
         await self._slow_down(request, email)
         record = await self._services.check_password(email, request.form.exactly("password"))
@@ -63,7 +63,7 @@ class LoginPages:
 
     async def take_code(self, request: PageRequest) -> Response:
         """Check the second step: a code of the authenticator app, or a recovery code."""
-        self._services.limit_attempts(request)
+        await self._services.limit_attempts(request)
         proof, next_page = request.form.text("proof"), _next_page(request.form.text("next"))
         account = await self._ledger.read(proven, proof, request.now)
         if account is None:
@@ -72,7 +72,7 @@ class LoginPages:
         if not is_recovery_code(code):
             # An attacker who knows the password can use up this window, but not the one of trusted addresses.
             trusted = self._delays.trusts(account.email, self._services.client_of(request))
-            refuse_over_limit(self._codes.admit((account.id, trusted)))
+            refuse_over_limit(await self._codes.admit((account.id, trusted)))
         if not await self._ledger.write(accept_code, account.id, code, request.now, self._services.seals):
             log.info("a second step was refused", account=account.id)
             await self._ledger.write(note_refusal, EventKind.CODE_REFUSED, request.now, account.email)
@@ -107,7 +107,7 @@ class LoginPages:
         Raises:
             HTTPException: too many attempts are waiting (429).
         """
-        seconds = self._delays.wait(email, self._services.client_of(request))
+        seconds = await self._delays.wait(email, self._services.client_of(request))
         if seconds is None:
             raise HTTPException(429, headers={"retry-after": str(ceil(LONGEST_WAIT_S))})
         if seconds:

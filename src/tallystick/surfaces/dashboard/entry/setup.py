@@ -34,7 +34,7 @@ class SetupPages:
 
     async def set_up(self, request: PageRequest) -> Response:
         """Create the first account and site, and log the person in."""
-        self._services.limit_attempts(request)
+        await self._services.limit_attempts(request)
         typed = {name: request.form.text(name) for name in ("code", "email", "name", "host")}
         password = request.form.exactly("password")
         if problems := await self._problems(typed, password):

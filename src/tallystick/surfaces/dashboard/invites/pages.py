@@ -96,7 +96,7 @@ class InvitePages:
         """Create an account for a guest, log in and accept the invite."""
         if request.principal is not None:
             return see_other(f"/invites/{_code(request)}")
-        self._services.limit_attempts(request)
+        await self._services.limit_attempts(request)
         kind, (new, problems) = await self._kind(request), await self._new_account(request)
         if new is None:
             return await self._show(request, problems)
@@ -125,11 +125,12 @@ class InvitePages:
             return see_other("/")
         if self._services.join != "anyone":
             raise HTTPException(403)
-        self._services.limit_attempts(request)
+        await self._services.limit_attempts(request)
         new, problems = await self._new_account(request)
         if new is None:
             return await self._show_free(request, problems)
-        refuse_over_limit(self._services.rates.admit_address("join", self._services.addresses.of(request.http.scope)))
+        address = self._services.addresses.of(request.http.scope)
+        refuse_over_limit(await self._services.rates.admit_address_over_all("join", address))
         try:
             account = await self._services.ledger.write(join_without_invite, new, request.now)
         except InputRefused as error:

@@ -127,7 +127,7 @@ class PeoplePages:
         Raises:
             HTTPException: too many attempts (429).
         """
-        self._services.limit_form(request)
+        await self._services.limit_form(request)
         if refusal := await self._ledger.read(check, *arguments):
             return await self._show(request, problems_of(refusal))
         problems = await self._services.recent_password_problems(request)

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from tallystick.errors import StoreUnavailable
+from tallystick.services.accounts.login_delays import LONGEST_WAIT_S, LoginDelays
 from tallystick.services.analytics.kept.shared_links import (
     OpenedLink,
     is_proven,
@@ -19,7 +20,6 @@ from tallystick.services.analytics.kept.shared_links import (
     open_shared_link,
 )
 from tallystick.surfaces.dashboard.analytics.viewer import OtherFirst, Viewer
-from tallystick.surfaces.dashboard.entry.login_delays import LONGEST_WAIT_S, LoginDelays
 from tallystick.surfaces.dashboard.sharing.form import SHARED_LISTS
 from tallystick.surfaces.dashboard.support import cookies
 from tallystick.surfaces.dashboard.support.framing import NO_FRAMES, frame_ancestors
@@ -49,7 +49,7 @@ class LinkDoor:
 
     def __init__(self, services: PageServices) -> None:
         self._services, self._ledger = services, services.ledger
-        self._delays = LoginDelays()
+        self._delays = LoginDelays(services.ledger, "shared link")
 
     async def of(self, request: PageRequest, names: str) -> Viewer:
         """The viewer with a link.
@@ -95,7 +95,7 @@ class LinkDoor:
             return await self._ended(request)
         if self._is_proven(request, opened):
             return see_other(_first_page(request))
-        self._services.limit_attempts(request)
+        await self._services.limit_attempts(request)
         await self._slow_down(request, opened)
         digest, password = opened.link.password, request.form.exactly("password")
         if not await self._services.passwords.match(digest, password):
@@ -119,7 +119,7 @@ class LinkDoor:
         Raises:
             HTTPException: too many attempts are waiting (429).
         """
-        seconds = self._delays.wait(_name(opened), self._services.client_of(request))
+        seconds = await self._delays.wait(_name(opened), self._services.client_of(request))
         if seconds is None:
             raise HTTPException(429, headers={"retry-after": str(ceil(LONGEST_WAIT_S))})
         if seconds:

@@ -148,7 +148,7 @@ class SharingPages:
         """
         if not (password := request.form.exactly("password")):
             return "", NO_PROBLEMS
-        self._services.limit_form(request)
+        await self._services.limit_form(request)
         try:
             return await self._services.passwords.hash(password), NO_PROBLEMS
         except InvalidFields as error:

@@ -39,7 +39,7 @@ class SiteDoor:
             return
         address = self._services.addresses.of(request.http.scope)
         # Beyond the limit the right one is not taken either, or guesses would go on.
-        refuse_over_limit(self._services.rates.address_state(LIMIT, address))
+        refuse_over_limit(await self._services.rates.address_state_over_all(LIMIT, address))
         for site in sites:
             if is_site_secret(site, secret):
                 rest = [pair for pair in request.http.query_params.multi_items() if pair[0] != TOKEN]
@@ -48,4 +48,4 @@ class SiteDoor:
                 response.headers["referrer-policy"] = "no-referrer"
                 cookies.keep_given(request.http, response, given_for(site), site_proof(site, request.now))
                 raise OtherFirst(response)
-        refuse_over_limit(self._services.rates.admit_address(LIMIT, address))
+        refuse_over_limit(await self._services.rates.admit_address_over_all(LIMIT, address))

@@ -115,7 +115,7 @@ class PageServices(Struct, frozen=True, kw_only=True):
         Raises:
             HTTPException: too many attempts (429).
         """
-        self.limit_form(request)
+        await self.limit_form(request)
         email, password = request.account.email, request.form.exactly("current")
         return await self.check_password(email, password, logged_in=True) is not None
 
@@ -144,22 +144,22 @@ class PageServices(Struct, frozen=True, kw_only=True):
         """The IPv6 network of 48 bits of this request's address, in which one customer may have many keys of limits."""
         return wider_network(self.addresses.of(request.http.scope))
 
-    def limit_form(self, request: PageRequest) -> None:
+    async def limit_form(self, request: PageRequest) -> None:
         """Limit forms that cost as much as a login, by address and by account.
 
         Raises:
             HTTPException: too many (429).
         """
-        self.limit_attempts(request)
-        refuse_over_limit(self.rates.admit("login", ("account", request.account.id)))
+        await self.limit_attempts(request)
+        refuse_over_limit(await self.rates.admit_over_all("login", ("account", request.account.id)))
 
-    def limit_attempts(self, request: PageRequest) -> None:
+    async def limit_attempts(self, request: PageRequest) -> None:
         """Limit guesses at passwords and codes by address.
 
         Raises:
             HTTPException: too many attempts from this address (429).
         """
-        refuse_over_limit(self.rates.admit_address("login", self.addresses.of(request.http.scope)))
+        refuse_over_limit(await self.rates.admit_address_over_all("login", self.addresses.of(request.http.scope)))
 
     def limited_for_guests(self, handler: Handler) -> Handler:
         """A handler of a page that asks the warehouse, for so many requests of one address without a login.

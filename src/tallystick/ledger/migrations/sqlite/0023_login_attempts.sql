@@ -1,0 +1,2 @@
+-- A server of its own keeps attempts in memory.
+SELECT 1;
