@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # Tests start hundreds of processes: where bytecode is not kept, each compiles all sources again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: serve install test lint wheel check torture bench pictures shape clean
+.PHONY: serve install test test-nodes lint wheel check torture bench pictures shape clean
 
 serve: .venv/.runtime ## Run the server on 127.0.0.1:8080, data in ./tallystick-data
 	$(BIN)/tallystick serve
@@ -19,6 +19,17 @@ PROCESSES ?= 3
 TESTS_IN := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 3000000 ] 2>/dev/null && echo /dev/shm)
 test: .venv/.dev ## All tests, PostgreSQL and the published clients included; PROCESSES=2 for fewer at once
 	PYTEST_DEBUG_TEMPROOT=$(TESTS_IN) $(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadfile
+	$(MAKE) test-nodes
+
+# The shared warehouse has the newest DuckDB for which its extensions exist, in an environment of its own. The tests of
+# the embedded one run there on both, with fewer generated examples.
+NODES := PYTEST_DEBUG_TEMPROOT=$(TESTS_IN) TALLYSTICK_TEST_EXAMPLES=10 .venv-nodes/bin/python -m pytest \
+	--numprocesses=$(PROCESSES) --dist=loadfile
+ON_BOTH := $(addprefix tests/warehouse/test_,aggregates.py left_out.py reading.py reports.py)
+test-nodes: .venv-nodes/.dev ## The shared warehouse's tests, and those of both on its version of DuckDB
+	$(NODES) tests/lake
+	$(NODES) $(ON_BOTH)
+	TALLYSTICK_TEST_WAREHOUSE=lake $(NODES) $(ON_BOTH)
 
 lint: .venv/.dev ## Format, lint, import rules, class names, types
 	$(BIN)/ruff format --check
@@ -61,7 +72,7 @@ shape: .venv/.dev ## Sizes of files and functions, to see what grows
 	$(BIN)/python tools/shape.py
 
 clean: ## Remove the environment; data stays
-	rm -rf .venv
+	rm -rf .venv .venv-nodes
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -73,6 +84,12 @@ clean: ## Remove the environment; data stays
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP_INSTALL) --editable '.[dev]'
 	touch $@ .venv/.runtime
+
+.venv-nodes/.dev: pyproject.toml constraints.txt constraints-nodes.txt
+	$(PYTHON) -m venv .venv-nodes
+	grep -v '^duckdb==' constraints.txt | cat - constraints-nodes.txt >.venv-nodes/constraints.txt
+	.venv-nodes/bin/python -m pip install --quiet --constraint .venv-nodes/constraints.txt --editable '.[dev,nodes]'
+	touch $@
 
 .venv/.bench: .venv/.dev
 	$(PIP_INSTALL) --editable '.[bench]'

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from support import lakes
 from support.prepared import copy_migrated_warehouse
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
+
+if lakes.ON_LAKE:
+    lakes.judge_the_lake()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Imported aggregates in the warehouse: parts, what is there and what is not, and what removes them."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ from tallystick.errors import Conflicting, NotThere
 from tallystick.model.aggregates import BY_NAME, VISITORS, AggregateImport, AggregateQuestion, Row
 from tallystick.model.question import EVERYTHING, TimeUnit
 from tallystick.warehouse import Warehouse
-from tallystick.warehouse.duckdb.copying import checked, copy_files
-from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 DAY = NOW // 86_400
 IMPORT = AggregateImport(id=0, site=1, kind="plausible", name="x.zip", digest="a", created=NOW, parts=0, done=False)
@@ -161,16 +158,10 @@ async def test_retention_and_deletion_remove_days(warehouse: Warehouse) -> None:
     assert (await by_day(warehouse, 2), await listed(warehouse, 2)) == ({}, [])
 
 
-async def test_they_are_there_after_a_restart_and_in_a_copy(file: Path, tmp_path: Path) -> None:
+async def test_they_are_there_after_a_restart(file: Path) -> None:
     async with opened_warehouse(file) as warehouse:
         await whole(warehouse, a_day(DAY, 3))
-        copy = tmp_path / "copy" / WAREHOUSE_FILE
-        copy.parent.mkdir()
-        await asyncio.to_thread(copy_files, file, copy)
     async with opened_warehouse(file) as warehouse:
-        assert await by_day(warehouse) == {DAY: 3}
-    assert await asyncio.to_thread(checked, copy) == 0
-    async with opened_warehouse(copy) as warehouse:
         assert await by_day(warehouse) == {DAY: 3}
 
 

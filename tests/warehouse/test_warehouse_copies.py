@@ -7,8 +7,9 @@ import pytest
 
 from support.warehouses import NOW, a_hit, ids, opened_warehouse
 from tallystick.errors import StoreFailed
+from tallystick.model.aggregates import AggregateImport
 from tallystick.warehouse import IdempotencyRecord
-from tallystick.warehouse.duckdb.copying import copy_files, count_hits
+from tallystick.warehouse.duckdb.copying import checked, copy_files, count_hits
 
 
 async def test_a_copy_holds_what_is_acknowledged_wherever_it_lies(file: Path, tmp_path: Path) -> None:
@@ -26,6 +27,21 @@ async def test_a_copy_holds_what_is_acknowledged_wherever_it_lies(file: Path, tm
         assert await ids(copied) == [1, 2, 3, 4, 5]
         assert await copied.idempotency_record("key") is not None
         assert [hit.id for hit in await copied.append([a_hit()])] == [6]
+
+
+async def test_a_copy_has_imported_aggregates(file: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / file.name
+    await asyncio.to_thread(copy.parent.mkdir)
+    new = AggregateImport(id=0, site=1, kind="plausible", name="x", digest="a", created=NOW, parts=0, done=False)
+    async with opened_warehouse(file) as warehouse:
+        number = await warehouse.write(lambda session: session.begin_aggregates(new))
+        rows = {"visitors": [(NOW // 86_400, 3, 3, 0, 3, 10)]}
+        await warehouse.write(lambda session: session.add_aggregates(1, number, 1, rows))
+        there = await warehouse.write(lambda session: session.finish_aggregates(1, number, 1, replace=False))
+        await asyncio.to_thread(copy_files, file, copy)
+    assert await asyncio.to_thread(checked, copy) == 0
+    async with opened_warehouse(copy) as copied:
+        assert await copied.read(lambda session: session.aggregate_imports(1)) == [there]
 
 
 async def test_a_damaged_copy_is_told(file: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import duckdb
 from tallystick.errors import DatabaseUnreachable, StoreFailed, StoresDisagree
 from tallystick.warehouse.duckdb import aggregates, rows, visits
 from tallystick.warehouse.duckdb.checkpoints import unchanging
+from tallystick.warehouse.duckdb.instance import THREADS
 from tallystick.warehouse.duckdb.journal import JournalContents, journal_of
 from tallystick.warehouse.duckdb.marks import ColumnsMarks, lost_from_columns, way_out
 from tallystick.warehouse.duckdb.migrations import all_steps, recorded
@@ -27,7 +28,7 @@ from tallystick.warehouse.duckdb.opening import columns_marks, seal
 from tallystick.warehouse.duckdb.queried import Connection, QuerySession, named_queries
 from tallystick.warehouse.duckdb.rebuilding import highest_id
 from tallystick.warehouse.duckdb.session import DuckDbSession
-from tallystick.warehouse.duckdb.store import THREADS, Store, transaction
+from tallystick.warehouse.duckdb.store import Store, transaction
 from tallystick.warehouse.types import ComparedVisits, LedgerMarks
 
 MEMORY_MB = 512

@@ -7,10 +7,8 @@ failed checkpoint leaves the whole instance unusable until all its connections a
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from threading import Condition
-from typing import Any
 
 import duckdb
 
@@ -23,21 +21,20 @@ from tallystick.errors import (
     StoreUnavailable,
 )
 from tallystick.warehouse.duckdb import visits
+from tallystick.warehouse.duckdb.instance import THREADS, Instance
 from tallystick.warehouse.duckdb.migrations import migrate
-from tallystick.warehouse.duckdb.queried import Connection, named_queries
-from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.queried import Connection
 
 WAREHOUSE_FILE = "warehouse.duckdb"
 SPILLED_DIRECTORY = "warehouse.temp"
 EXPORTS_DIRECTORY = "exports"
 """The only folder outside of the database that DuckDB may write to, beside the file."""
 
-THREADS = 2
 NEVER = "1TB"
 
 
-class Store:
-    """One DuckDB instance.
+class Store(Instance):
+    """One DuckDB file.
 
     Args:
         file: the database; its directory must exist.
@@ -45,18 +42,10 @@ class Store:
     """
 
     def __init__(self, file: Path, memory_mb: int) -> None:
+        super().__init__()
         self.file = file.absolute()
         self._spilled = self.file.with_name(SPILLED_DIRECTORY)
         self._memory_mb = memory_mb
-        self._root: Connection | None = None
-        self._in_use: set[Connection] = set()
-        self._reopening = False
-        self._changed = Condition()
-
-    @cached_property
-    def queries(self) -> Any:  # noqa: ANN401
-        """The named queries, read when first needed."""
-        return named_queries()
 
     def open(self) -> None:
         """Open the database and bring its schema up to date.
@@ -98,79 +87,10 @@ class Store:
             },
         )
         exports = str(self.file.with_name(EXPORTS_DIRECTORY))
-        root.execute(f"SET GLOBAL allowed_directories = [{_quoted(exports)}]")
+        root.execute(f"SET GLOBAL allowed_directories = [{quoted(exports)}]")
         root.execute("PRAGMA disable_checkpoint_on_shutdown")
-        root.execute("SET GLOBAL enable_external_access = false")
-        root.execute("SET GLOBAL TimeZone = 'UTC'")
-        root.execute("SET GLOBAL lock_configuration = true")
+        lock_configuration(root)
         return root
-
-    @contextmanager
-    def session(self) -> Iterator[DuckDbSession]:
-        """A connection that is closed when the block ends.
-
-        Raises:
-            StoreFailed: the database could not be opened again.
-        """
-        session = self.borrow()
-        try:
-            yield session
-        finally:
-            self.give_back(session)
-
-    def borrow(self) -> DuckDbSession:
-        """A connection, to be closed with ``give_back``; waits while the database is opened again.
-
-        Raises:
-            StoreFailed: the database could not be opened again.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: not self._reopening)
-            if self._root is None:
-                msg = "the warehouse is not open"
-                raise StoreFailed(msg)
-            connection = self._root.cursor()
-            self._in_use.add(connection)
-        return DuckDbSession(connection, self.queries)
-
-    def give_back(self, session: DuckDbSession) -> None:
-        """Close a borrowed connection."""
-        with suppress(duckdb.Error):
-            session.connection.close()
-        with self._changed:
-            self._in_use.discard(session.connection)
-            self._changed.notify_all()
-
-    def reopen(self) -> None:
-        """Close a failed instance and open a new one, once all connections were given back.
-
-        Connections in use are interrupted.
-
-        Raises:
-            StoreFailed: it cannot be opened; the next call tries again.
-        """
-        with self._changed:
-            self._reopening = True
-            for connection in self._in_use:
-                connection.interrupt()
-            self._changed.wait_for(lambda: not self._in_use)
-        try:
-            self.close()
-            self._root = self._connect()
-        except duckdb.Error as error:
-            msg = f"cannot open the warehouse: {error}"
-            raise StoreFailed(msg) from error
-        finally:
-            with self._changed:
-                self._reopening = False
-                self._changed.notify_all()
-
-    def close(self) -> None:
-        """Close the instance; the WAL is not changed."""
-        if self._root is not None:
-            root, self._root = self._root, None
-            with suppress(duckdb.Error):
-                root.close()
 
     @property
     def wal_bytes(self) -> int:
@@ -179,6 +99,15 @@ class Store:
             return self.file.with_name(f"{self.file.name}.wal").stat().st_size
         except FileNotFoundError:
             return 0
+
+
+def lock_configuration(root: Connection) -> None:
+    """Set what is left of the configuration, and let nothing change it from now on."""
+    root.execute("SET GLOBAL enable_external_access = false")
+    root.execute("SET GLOBAL TimeZone = 'UTC'")
+    # DuckDB 1.5 and DuckLake change it themselves while they execute several statements.
+    root.execute("SET GLOBAL allowed_configs = ['current_transaction_invalidation_policy']")
+    root.execute("SET GLOBAL lock_configuration = true")
 
 
 @contextmanager
@@ -212,5 +141,6 @@ def is_broken(error: BaseException) -> bool:
     return isinstance(error, (duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException))
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

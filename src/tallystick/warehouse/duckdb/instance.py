@@ -1,0 +1,115 @@
+"""One instance of DuckDB, whatever it stores hits in; each thread has a connection of its own."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from threading import Condition
+from typing import Any
+
+import duckdb
+
+from tallystick.errors import StoreFailed
+from tallystick.warehouse.duckdb.queried import Connection, named_queries
+from tallystick.warehouse.duckdb.session import DuckDbSession
+
+THREADS = 2
+
+
+class Instance(ABC):
+    """An instance, opened once per process and opened again after it has failed."""
+
+    def __init__(self) -> None:
+        self._root: Connection | None = None
+        self._in_use: set[Connection] = set()
+        self._reopening = False
+        self._changed = Condition()
+
+    @cached_property
+    def queries(self) -> Any:  # noqa: ANN401
+        """The named queries, read when first needed."""
+        return named_queries()
+
+    @abstractmethod
+    def open(self) -> None:
+        """Open what hits are stored in, and bring its schema up to date.
+
+        Raises:
+            DatabaseUnreachable: it cannot be opened.
+            DatabaseSchemaRefused: it was written by a newer program.
+        """
+
+    @abstractmethod
+    def _connect(self) -> Connection:
+        """A new instance of DuckDB."""
+
+    def _cursor(self, root: Connection) -> Connection:
+        """A further connection of the instance."""
+        return root.cursor()
+
+    @contextmanager
+    def session(self) -> Iterator[DuckDbSession]:
+        """A connection that is closed when the block ends.
+
+        Raises:
+            StoreFailed: the database could not be opened again.
+        """
+        session = self.borrow()
+        try:
+            yield session
+        finally:
+            self.give_back(session)
+
+    def borrow(self) -> DuckDbSession:
+        """A connection, to be closed with ``give_back``; waits while the database is opened again.
+
+        Raises:
+            StoreFailed: the database could not be opened again.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._reopening)
+            if self._root is None:
+                msg = "the warehouse is not open"
+                raise StoreFailed(msg)
+            connection = self._cursor(self._root)
+            self._in_use.add(connection)
+        return DuckDbSession(connection, self.queries)
+
+    def give_back(self, session: DuckDbSession) -> None:
+        """Close a borrowed connection."""
+        with suppress(duckdb.Error):
+            session.connection.close()
+        with self._changed:
+            self._in_use.discard(session.connection)
+            self._changed.notify_all()
+
+    def reopen(self) -> None:
+        """Close a failed instance and open a new one, once all connections were given back.
+
+        Connections in use are interrupted.
+
+        Raises:
+            StoreFailed: it cannot be opened; the next call tries again.
+        """
+        with self._changed:
+            self._reopening = True
+            for connection in self._in_use:
+                connection.interrupt()
+            self._changed.wait_for(lambda: not self._in_use)
+        try:
+            self.close()
+            self._root = self._connect()
+        except duckdb.Error as error:
+            msg = f"cannot open the warehouse: {error}"
+            raise StoreFailed(msg) from error
+        finally:
+            with self._changed:
+                self._reopening = False
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Close the instance; changes nothing that is stored."""
+        if self._root is not None:
+            root, self._root = self._root, None
+            with suppress(duckdb.Error):
+                root.close()

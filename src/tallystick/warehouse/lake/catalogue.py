@@ -1,0 +1,135 @@
+"""The lake's catalogue in PostgreSQL: how it is reached, its fence, and its tables."""
+
+# ruff: noqa: S608  # the text consists of constants
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Any
+
+import duckdb
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tallystick.errors import DatabaseAway
+from tallystick.warehouse.duckdb.migrations import all_steps, migrate, recorded
+from tallystick.warehouse.duckdb.queried import Connection
+from tallystick.warehouse.duckdb.store import transaction
+
+SCHEMA = "tallystick_lake"
+"""The schema of DuckLake's own tables, in the ledger's database."""
+
+CREATION_LOCK = 0x7A11_571E
+"""Advisory lock that keeps two servers from creating one lake at once."""
+
+CONNECTION: Mapping[str, str | int] = {
+    "connect_timeout": 10,
+    "fallback_application_name": "tallystick-lake",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How we connect, unless the URL says otherwise: a peer that is gone is noticed within half a minute."""
+
+IDLE_TIMEOUT_MS = 5_000
+"""How long a commit may wait for the next statement of a writer that has passed the fence. One that is frozen then
+would keep all others out."""
+
+FENCED = "only the server that holds the lease writes to the lake"
+
+_FENCE = f"""
+CREATE OR REPLACE FUNCTION {SCHEMA}.fence() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    held bigint;
+BEGIN
+    -- Held until the commit: a takeover waits for it. In DuckLake's REPEATABLE READ, a takeover since the transaction's
+    -- begin is an error here.
+    SELECT epoch INTO held FROM tallystick_hits.fence FOR SHARE;
+    IF held IS DISTINCT FROM nullif(current_setting('tallystick.epoch', true), '')::bigint THEN
+        RAISE EXCEPTION '{FENCED}';
+    END IF;
+    PERFORM set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT_MS}', true);
+    RETURN NULL;
+END
+$$;
+CREATE OR REPLACE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON {SCHEMA}.ducklake_snapshot
+    FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.fence();
+"""
+"""Each commit inserts a snapshot, and each expiry deletes some."""
+
+OPTIONS: Mapping[str, str | int] = {
+    "data_inlining_row_limit": 1_000,
+    "parquet_compression": "zstd",
+    "target_file_size": "128MB",
+}
+"""Options of the lake. Fewer rows than the limit are kept in the catalogue until a file is written of many."""
+
+
+def connection_string(url: str, epoch: int | None) -> str:
+    """The libpq connection string of a lake's catalogue.
+
+    Args:
+        url: of the database, as the operator gave it.
+        epoch: of the lease under which the connection writes; None if it only reads.
+    """
+    given = conninfo_to_dict(url)
+    defaults = {name: value for name, value in CONNECTION.items() if name not in given}
+    if epoch is not None:
+        options = f"{given.get('options') or ''} -c tallystick.epoch={epoch}".strip()
+        defaults["options"] = options
+    return make_conninfo(url, **defaults)
+
+
+@contextmanager
+def administered(url: str) -> Iterator["psycopg.Connection[Any]"]:
+    """A connection to the catalogue's database; no other server creates the lake meanwhile.
+
+    Raises:
+        DatabaseAway: PostgreSQL does not answer.
+    """
+    try:
+        with closing(psycopg.connect(connection_string(url, None), autocommit=True)) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", [CREATION_LOCK])
+            yield connection
+    except psycopg.OperationalError as error:
+        msg = f"the lake's catalogue does not answer: {' '.join(str(error).split())}"
+        raise DatabaseAway(msg) from error
+
+
+def raise_fence(connection: "psycopg.Connection[Any]") -> None:
+    """Let only the holder of the lease commit to the lake, from now on."""
+    connection.execute(_FENCE)
+
+
+def create_or_migrate(connection: Connection) -> None:
+    """Create the tables in an empty lake, or take the outstanding steps of their schema.
+
+    Raises:
+        DatabaseSchemaRefused: the lake was written by a newer program.
+    """
+    if not recorded(connection):
+        with transaction(connection):
+            _create_tables(connection)
+    migrate(connection, partial(transaction, connection), what="the lake")
+
+
+def _create_tables(connection: Connection) -> None:
+    """Create the tables as all steps together make them in a file: DuckLake cannot take some of the old steps."""
+    with closing(duckdb.connect()) as embedded:
+        for step in all_steps():
+            embedded.execute(step.sql)
+        columns = embedded.execute(
+            "SELECT table_name, string_agg(concat(column_name, ' ', data_type, if(is_nullable, '', ' NOT NULL')), ', '"
+            " ORDER BY column_index) FROM duckdb_columns() WHERE NOT internal GROUP BY table_name ORDER BY table_name"
+        ).fetchall()
+        marks = embedded.execute("SELECT * FROM mark").fetchall()
+    for table, definitions in columns:
+        connection.execute(f"CREATE TABLE {table} ({definitions})")
+    for row in marks:
+        connection.execute(f"INSERT INTO mark VALUES ({', '.join('?' * len(row))})", list(row))
+    # The newest move of the journal that is in the lake.
+    connection.execute("ALTER TABLE mark ADD COLUMN moved BIGINT DEFAULT 0")
+    connection.execute("CREATE TABLE migration (number INTEGER NOT NULL, checksum VARCHAR NOT NULL)")
+    for number, _, checksum in all_steps():
+        connection.execute("INSERT INTO migration VALUES (?, ?)", [number, checksum])

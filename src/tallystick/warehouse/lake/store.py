@@ -1,0 +1,165 @@
+"""The lake: hits as Parquet files on storage that all servers share, with a catalogue in PostgreSQL.
+
+DuckLake's tables are read and written with the same SQL as those of the embedded file. Only the server that holds the
+lease commits; see ``catalogue``.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+
+from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, StoreFailed, StoreUnavailable
+from tallystick.warehouse.duckdb import visits
+from tallystick.warehouse.duckdb.instance import THREADS, Instance
+from tallystick.warehouse.duckdb.migrations import all_steps, recorded, refuse_newer
+from tallystick.warehouse.duckdb.queried import Connection
+from tallystick.warehouse.duckdb.store import (
+    EXPORTS_DIRECTORY,
+    SPILLED_DIRECTORY,
+    lock_configuration,
+    quoted,
+    store_error,
+    transaction,
+)
+from tallystick.warehouse.lake.catalogue import (
+    FENCED,
+    OPTIONS,
+    SCHEMA,
+    administered,
+    connection_string,
+    create_or_migrate,
+    raise_fence,
+)
+from tallystick.warehouse.lake.extensions import LAKE, OBJECT_STORAGE, load_extensions
+
+NAME = "lake"
+"""The lake's name in DuckDB."""
+S3 = "s3://"
+
+
+class LakeStore(Instance):
+    """A lake, opened by one process for reading, or for writing under the epoch of its lease.
+
+    Args:
+        catalogue: URL of the PostgreSQL database.
+        files: the directory of the Parquet files, which all servers have, or ``s3://BUCKET/PREFIX``.
+        memory_mb: memory of DuckDB, in MB.
+        work: a directory of this process: what DuckDB spills, and its exports.
+        epoch: of the lease; None for reading only.
+    """
+
+    CONFIGURATION: ClassVar[dict[str, Any]] = {
+        "threads": THREADS,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+        "python_enable_replacements": False,
+    }
+
+    def __init__(self, catalogue: str, files: str, memory_mb: int, *, work: Path, epoch: int | None = None) -> None:
+        super().__init__()
+        self.catalogue, self.epoch = catalogue, epoch
+        self.files = files if files.startswith(S3) else str(Path(files).absolute())
+        self.files = self.files.rstrip("/") + "/"
+        self.exports = work.absolute() / EXPORTS_DIRECTORY
+        self._spilled = work.absolute() / SPILLED_DIRECTORY
+        self._memory_mb = memory_mb
+
+    def open(self) -> None:
+        """Open the lake; with an epoch, create what is missing and bring its schema up to date.
+
+        Raises:
+            DatabaseUnreachable: it cannot be opened, or nobody has created it yet.
+            DatabaseUnsuitable: an extension of DuckDB is missing.
+            DatabaseSchemaRefused: it was written by a newer program, or waits to be migrated by the one that writes.
+        """
+        try:
+            shutil.rmtree(self._spilled, ignore_errors=True)
+            if self.epoch is None:
+                self._open_for_reading()
+            else:
+                self._open_for_writing()
+        except duckdb.Error as error:
+            self.close()
+            msg = f"cannot open the lake: {lake_error(error)}"
+            raise DatabaseUnreachable(msg) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_for_reading(self) -> None:
+        with administered(self.catalogue) as connection:
+            known = connection.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.ducklake_snapshot"]).fetchone()
+        if known == (None,):
+            msg = "the lake has not been created yet: the server that holds the lease does so at its start"
+            raise DatabaseUnreachable(msg)
+        self._root = self._connect()
+        with self.session() as session:
+            schema, steps = len(recorded(session.connection)), len(all_steps())
+        refuse_newer(schema, steps, "the lake")
+        if schema < steps:
+            msg = f"the lake has schema {schema}, this program needs schema {steps}: the server that writes is older"
+            raise DatabaseSchemaRefused(msg)
+
+    def _open_for_writing(self) -> None:
+        if not self.files.startswith(S3):
+            Path(self.files).mkdir(parents=True, exist_ok=True)
+        with administered(self.catalogue) as connection:
+            self._root = self._connect()
+            raise_fence(connection)
+            with self.session() as session:
+                create_or_migrate(session.connection)
+                _set_options(session.connection)
+                with transaction(session.connection):
+                    visits.fill(session.connection)
+
+    def _connect(self) -> Connection:
+        self.exports.mkdir(parents=True, exist_ok=True)
+        spills = {"memory_limit": f"{self._memory_mb}MB", "temp_directory": str(self._spilled)}
+        root = duckdb.connect(config={**self.CONFIGURATION, **spills})
+        in_s3 = self.files.startswith(S3)
+        load_extensions(root, (*LAKE, *OBJECT_STORAGE) if in_s3 else LAKE)
+        self._attach(root)
+        allowed = ", ".join(map(quoted, (self.files, str(self.exports))))
+        root.execute(f"SET GLOBAL allowed_directories = [{allowed}]")
+        lock_configuration(root)
+        return root
+
+    def _attach(self, root: Connection) -> None:
+        catalogue = f"ducklake:postgres:{connection_string(self.catalogue, self.epoch)}"
+        kind = "READ_ONLY" if self.epoch is None else "CREATE_IF_NOT_EXISTS true"
+        root.execute(
+            f"ATTACH {quoted(catalogue)} AS {NAME}"
+            f" (DATA_PATH {quoted(self.files)}, METADATA_SCHEMA {quoted(SCHEMA)}, {kind})"
+        )
+
+    def _cursor(self, root: Connection) -> Connection:
+        connection = root.cursor()
+        connection.execute(f"USE {NAME}")
+        return connection
+
+
+def lake_error(error: duckdb.Error) -> StoreUnavailable:
+    """Translate an error of DuckDB about the lake into ours, without the statements of DuckLake in its text."""
+    if is_fenced(error):
+        return StoreFailed(f"the lake refused a commit: {FENCED}")
+    translated = store_error(error)
+    said = re.search(r"ERROR:\s*(.+)", str(error))
+    if type(translated) is StoreFailed and said:
+        return StoreFailed(f"the lake's catalogue failed: {said[1]}")
+    return translated
+
+
+def is_fenced(error: BaseException) -> bool:
+    """Whether a commit was refused because another server has taken the lease."""
+    return FENCED in str(error)
+
+
+def _set_options(connection: Connection) -> None:
+    known = {row[0] for row in connection.execute(f"FROM {NAME}.options()").fetchall()}
+    for name, value in OPTIONS.items():
+        if name not in known:
+            connection.execute(f"CALL {NAME}.set_option({quoted(name)}, {quoted(str(value))})")

@@ -1,0 +1,105 @@
+"""Only the holder of the lease commits to the lake."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+
+from lake.conftest import Opener
+from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, set_epoch
+from tallystick.errors import DatabaseUnreachable, DatabaseUnsuitable, StoreFailed
+from tallystick.warehouse.lake import extensions
+from tallystick.warehouse.lake.store import is_fenced, lake_error
+
+NOTE = "UPDATE mark SET last_id = last_id + 1"
+
+
+@pytest.fixture(autouse=True)
+def _epoch(url: str) -> None:
+    set_epoch(url, 1)
+
+
+def last_id(store: QuickLakeStore) -> int:
+    with store.session() as session:
+        return int(session.queries.highest_id(session.connection))
+
+
+def assert_fenced(refused: pytest.ExceptionInfo[duckdb.Error]) -> None:
+    assert is_fenced(refused.value)
+    error = lake_error(refused.value)
+    assert type(error) is StoreFailed
+    assert str(error) == "the lake refused a commit: only the server that holds the lease writes to the lake"
+
+
+def test_an_older_epoch_cannot_commit_and_a_newer_one_can(opened: Opener, url: str) -> None:
+    older = opened(1)
+    before = last_id(older)
+    with older.session() as session:
+        session.connection.execute(NOTE)
+        session.connection.execute("BEGIN")
+        session.connection.execute(NOTE)
+        set_epoch(url, 2)
+        with pytest.raises(duckdb.Error) as refused:
+            session.connection.execute("COMMIT")
+        assert_fenced(refused)
+        with pytest.raises(duckdb.Error) as refused:
+            session.connection.execute("INSERT INTO request SELECT 'a', 'b', 'c', range FROM range(5000)")
+        assert_fenced(refused)
+    newer = opened(2)
+    assert last_id(newer) == before + 1
+    with newer.session() as session:
+        assert session.connection.execute("SELECT count(*) FROM request").fetchall() == [(0,)]
+        session.connection.execute(NOTE)
+    assert last_id(older) == before + 2
+
+
+def test_a_store_without_an_epoch_reads_what_others_commit_and_changes_nothing(opened: Opener) -> None:
+    writer, reader = opened(1), opened()
+    before = last_id(reader)
+    with writer.session() as session:
+        session.connection.execute(NOTE)
+    assert last_id(reader) == before + 1
+    with reader.session() as session, pytest.raises(duckdb.Error, match="read-only"):
+        session.connection.execute(NOTE)
+
+
+def test_a_takeover_waits_for_a_commit_in_flight_and_not_for_one_that_is_frozen(opened: Opener, url: str) -> None:
+    with closing(psycopg.connect(url, options="-c tallystick.epoch=1")) as committing:
+        committing.execute("UPDATE tallystick_lake.ducklake_snapshot SET snapshot_id = snapshot_id")
+        with ThreadPoolExecutor(1) as pool:
+            began = time.monotonic()
+            takeover = pool.submit(set_epoch, url, 2)
+            time.sleep(0.3)
+            assert not takeover.done()
+            # The connection is idle in its transaction: PostgreSQL ends it.
+            takeover.result(timeout=20)
+            assert 3 < time.monotonic() - began < 10
+    store = opened(2)
+    with store.session() as session:
+        session.connection.execute(NOTE)
+
+
+def test_a_reader_says_that_there_is_no_lake_yet(tmp_path: Path) -> None:
+    store = QuickLakeStore(fresh_database(), str(tmp_path / "files"), MEMORY_MB, work=tmp_path)
+    with pytest.raises(DatabaseUnreachable, match="the lake has not been created yet"):
+        store.open()
+    assert not (tmp_path / "files").exists()
+
+
+def test_a_missing_extension_is_said_in_one_line(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extensions, "find_spec", lambda _: None)
+    with pytest.raises(DatabaseUnsuitable, match="pip install 'tallystick\\[nodes\\]'") as refused:
+        opened()
+    assert "\n" not in str(refused.value)
+    assert "INSTALL ducklake; INSTALL postgres_scanner;" in str(refused.value)
+
+
+def test_queries_reach_no_other_file(opened: Opener, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("a\n1\n")
+    with opened().session() as session, pytest.raises(duckdb.PermissionException):
+        session.connection.execute(f"SELECT * FROM '{other}'")
