@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # Tests start hundreds of processes: where bytecode is not kept, each compiles all sources again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: serve install test test-nodes lint wheel check torture bench pictures shape clean
+.PHONY: serve install test test-nodes lint wheel image check torture bench pictures shape clean
 
 serve: .venv/.runtime ## Run the server on 127.0.0.1:8080, data in ./tallystick-data
 	$(BIN)/tallystick serve
@@ -41,7 +41,10 @@ lint: .venv/.dev ## Format, lint, import rules, class names, types
 wheel: .venv/.dev ## Build the wheel, install it in a clean environment and run it
 	$(BIN)/python tools/check_wheel.py
 
-check: lint wheel test ## Everything that must hold before a change lands
+image: .venv/.dev ## Carry out the steps of deploy/Dockerfile without Docker, and run the result; as root
+	$(BIN)/python tools/check_image.py
+
+check: lint wheel image test ## Everything that must hold before a change lands
 
 SEED ?= 1
 torture: .venv/.dev ## Every fault against every endpoint, about 5 minutes, as root; SEED=7 for another run

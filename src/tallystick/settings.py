@@ -29,10 +29,15 @@ MOST_CONNECTIONS = 1_000_000
 
 def _listen(_type: Any, tokens: tuple[Token, ...]) -> tuple[ListenAddress, ...]:  # noqa: ANN401  # cyclopts passes the type
     texts = [text.strip() for token in tokens for text in token.value.split(",")]
-    return tuple(dict.fromkeys(_listen_address(text) for text in texts))
+    return tuple(dict.fromkeys(listen_address(text) for text in texts))
 
 
-def _listen_address(text: str) -> ListenAddress:
+def listen_address(text: str) -> ListenAddress:
+    """An address in the option's format.
+
+    Raises:
+        ValueError: it is none; the message says what is accepted.
+    """
     kind, colon, path = text.partition("unix:")
     if colon and not kind:
         if not path or "\0" in path:

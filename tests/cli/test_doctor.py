@@ -9,10 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
-import httpx
 import pytest
 
 from support.commands import CommandLine, Ran
+from support.fixed_answer import answering
 from support.places import Place
 from support.postgres import Postgres
 from support.server import running_server
@@ -93,11 +93,10 @@ READINESS = {
 
 @pytest.mark.parametrize(("body", "status", "said"), READINESS.values(), ids=READINESS)
 def test_what_a_running_server_says_of_itself_is_passed_on(
-    run: CommandLine, monkeypatch: pytest.MonkeyPatch, body: object, status: str, said: str
+    run: CommandLine, body: object, status: str, said: str
 ) -> None:
-    monkeypatch.setattr(httpx.Client, "get", lambda *_, **__: httpx.Response(200, json=body))
-    with held_data_directory(Path("data")):
-        ran = run("doctor", "--data", "data")
+    with held_data_directory(Path("data")), answering(body) as address:
+        ran = run("doctor", "--data", "data", "--listen", address)
     assert checks(ran)["readiness"][0] == status
     assert said in checks(ran)["readiness"][1]
     assert ran.code == int(status == "FAIL")

@@ -35,6 +35,7 @@ COMMANDS = [
     *(f"counter {verb}" for verb in ("list", "get", "create", "set", "delete", "import", "export")),
     "backup",
     "restore",
+    "ready",
     "doctor",
 ]
 

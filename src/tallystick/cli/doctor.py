@@ -19,13 +19,14 @@ from tallystick import __version__
 from tallystick.app import SURFACES
 from tallystick.cli.support.configuration import FILE_VARIABLE, SETTINGS, sources
 from tallystick.cli.support.data_directory import server_runs
+from tallystick.cli.support.readiness import place_of, readiness_of
 from tallystick.errors import TallystickError
 from tallystick.ledger import open_database
 from tallystick.ledger.copying import BackupFile, damage, slight_damage
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
 from tallystick.model.counter import NEVER
-from tallystick.server.listening import ListenAddress, UnixListen
+from tallystick.server.listening import ListenAddress
 from tallystick.services.accounts.seals import VARIABLE as KEY_VARIABLE
 from tallystick.services.clock import SEEN, clock_marks, offset, problem_of
 from tallystick.services.operating.backups import last_backup
@@ -56,9 +57,6 @@ CLOCK_TOLERANCE_S = 60.0
 HOSTS_SHOWN = 10
 
 DAY_MS = 86_400_000
-
-READY_WITHIN_S = 5.0
-"""Timeout for the readiness of a running server."""
 
 COPIED = ", in a copy of the running server's hits"
 LEDGER_FILE = "ledger.sqlite3"
@@ -264,25 +262,15 @@ def _server(settings: Settings) -> Iterator[Check]:
 
 def _readiness(listen: ListenAddress) -> Check:
     """The readiness of a running server: whether it can store counts, and which background tasks fail."""
-    import httpx  # noqa: PLC0415  # only beside a running server
-
-    if isinstance(listen, UnixListen):
-        place, url, transport = str(listen), "http://localhost/health/ready", httpx.HTTPTransport(uds=str(listen.path))
-    else:
-        place = url = f"http://{listen.reachable}/health/ready"
-        transport = httpx.HTTPTransport()
-    try:
-        with httpx.Client(transport=transport, timeout=READY_WITHIN_S, trust_env=False) as client:
-            response = client.get(url)
-        body = response.json()
-        status, reason, problems = body["status"], body.get("reason"), [*body.get("tasks", ())]
-    except (httpx.HTTPError, ValueError, TypeError, LookupError, AttributeError):
+    place, readiness = place_of(listen), readiness_of(listen)
+    if readiness is None:
         hint = "if it listens elsewhere, say so with --listen; otherwise look at its log"
         return Check("WARN", "readiness", f"the server does not answer at {place}: {hint}")
-    if status != "ready":
-        return Check("FAIL", "readiness", f"{place}: counts cannot be stored: {reason}; the server's log says more")
-    if problems:
-        return Check("WARN", "readiness", f"{place}: {'; '.join(problems)}; the server's log says why")
+    if readiness.reason is not None:
+        result = f"{place}: counts cannot be stored: {readiness.reason}; the server's log says more"
+        return Check("FAIL", "readiness", result)
+    if readiness.problems:
+        return Check("WARN", "readiness", f"{place}: {'; '.join(readiness.problems)}; the server's log says why")
     return Check("OK", "readiness", f"{place}: it counts, and its background tasks succeed")
 
 

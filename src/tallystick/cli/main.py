@@ -52,6 +52,7 @@ COMMANDS = (
     ("audit", "audit:audit", "Show the log of logins and of changes of accounts, access, tokens and sites."),
     ("backup", "backup:backup", "Write a backup; also while a server runs."),
     ("restore", "restore:restore", "Replace the ledger and the hits by a backup."),
+    ("ready", "ready:ready", "Exit with 0 if the running server can store counts; for health checks."),
     ("doctor", "doctor:doctor", "Check this machine and the stored data, and show the settings in force."),
 )
 

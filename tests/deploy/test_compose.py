@@ -1,0 +1,78 @@
+"""``deploy/compose*.yaml``."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.deployed import DEPLOY, ROOT, assert_settings_are_accepted, documents, last
+from tallystick.cli import serve
+
+FILES = sorted(path.name for path in DEPLOY.glob("compose*.yaml"))
+
+
+def services(file: str, *, ours: bool) -> dict[str, dict[str, Any]]:
+    """The services of a file that run our image, or the others."""
+    (found,) = documents(file)
+    return {name: each for name, each in found["services"].items() if (each["image"] == "tallystick") == ours}
+
+
+def test_they_have_the_form_of_compose_files() -> None:
+    command = [str(Path(sys.executable).with_name("check-jsonschema")), "--builtin-schema", "vendor.compose-spec"]
+    files = [str(DEPLOY / file) for file in FILES]
+    checked = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_servers_have_no_rights_that_they_do_not_need(file: str) -> None:
+    for service in services(file, ours=True).values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "cap_add" not in service
+        assert "user" not in service
+        assert "privileged" not in service
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_servers_have_the_time_to_finish_what_they_accepted(file: str) -> None:
+    needed = serve.TAKES_LEAVE_WITHIN_S + serve.STOPS_WITHIN_S + serve.CLOSES_WITHIN_S
+    for service in services(file, ours=True).values():
+        assert int(service["stop_grace_period"].removesuffix("s")) >= needed
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_image_is_built_from_the_dockerfile(file: str) -> None:
+    built = [each["build"] for each in services(file, ours=True).values() if "build" in each]
+    assert built
+    for build in built:
+        context = (DEPLOY / build["context"]).resolve()
+        assert context == ROOT
+        assert (context / build["dockerfile"]).samefile(DEPLOY / "Dockerfile")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_only_programs_of_the_machine_reach_a_server_without_a_proxy(file: str) -> None:
+    for service in services(file, ours=True).values():
+        for port in service.get("ports", []):
+            assert re.fullmatch(rf"127\.0\.0\.1:\d+:{last('EXPOSE')}", port)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_settings_are_accepted(file: str) -> None:
+    for service in services(file, ours=True).values():
+        settings = assert_settings_are_accepted(service["environment"])
+        assert settings.trusted_proxy
+
+
+def test_the_data_of_one_server_are_in_a_volume() -> None:
+    (service,) = services("compose.yaml", ours=True).values()
+    (found,) = documents("compose.yaml")
+    (volume,) = service["volumes"]
+    name, _, place = volume.partition(":")
+    assert name in found["volumes"]
+    assert place == last("VOLUME")
