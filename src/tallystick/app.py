@@ -67,8 +67,9 @@ class Application:
     ) -> None:
         self._stores, self.ledger, self.warehouse = stores, stores.ledger, stores.warehouse
         kit = kit_of(settings, surfaces)
-        common_limits = CommonLimits.of(stores.ledger)
-        kit.limits.hold_over_all(common_limits)
+        self.common_limits = CommonLimits.of(stores.ledger)
+        kit.limits.hold_over_all(self.common_limits)
+        kit.keyed.share()
         self.services = services = build_services(
             stores.ledger,
             stores.warehouse,
@@ -113,7 +114,7 @@ class Application:
             *services.following.tasks(),
             *services.operating.tasks(),
             *self.ownership.tasks(),
-            *(common_limits.tasks() if common_limits else ()),
+            *(self.common_limits.tasks() if self.common_limits else ()),
         )
 
     @classmethod
@@ -145,6 +146,8 @@ class Application:
             raise
         try:
             await application.services.setup.begin()
+            if application.common_limits:
+                await application.common_limits.begin()
             await application.ownership.begin()
         except BaseException as error:
             await application.close()

@@ -1,6 +1,7 @@
 """What several servers on one PostgreSQL know together: two ledgers stand for two servers."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -28,6 +29,7 @@ from tallystick.services.counting.owned.rows import OwnedCounter
 from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.services.idempotency import InFlight, KeyedRequest
 from tallystick.web.rate_limit import WIDER, Rate, RateLimits
+from tallystick.web.sliding_window import SlidingWindows
 
 TICKET = Ticket(7, "tally-ab", "https://example.com")
 
@@ -101,18 +103,19 @@ async def test_a_keyed_change_is_carried_out_by_one_server_at_a_time(servers: tu
     assert done == ["once"]
 
 
-def limits_of(ledgers: tuple[Ledger, Ledger], *rates: Rate) -> list[RateLimits]:
+async def limits_of(ledgers: tuple[Ledger, Ledger], *rates: Rate) -> list[RateLimits]:
     """The limits of each server."""
     found = []
     for ledger in ledgers:
-        limits = RateLimits(rates)
-        limits.hold_over_all(CommonLimits.of(ledger))
+        limits, common = RateLimits(rates), CommonLimits(ledger)
+        await common.begin()
+        limits.hold_over_all(common)
         found.append(limits)
     return found
 
 
 async def test_a_limit_over_all_counts_what_every_server_admits(servers: tuple[Ledger, Ledger]) -> None:
-    one, two = limits_of(servers, Rate("login", 3, 60), Rate("join", 1, 60), Rate("off", None, 60))
+    one, two = await limits_of(servers, Rate("login", 3, 60), Rate("join", 1, 60), Rate("off", None, 60))
     somebody, somebody_else = ip_address("192.0.2.1"), ip_address("192.0.2.2")
     assert (await two.address_state_over_all("login", somebody)).left == 3
     admissions = [await limits.admit_address_over_all("login", somebody) for limits in (one, two, one, two)]
@@ -131,7 +134,7 @@ async def test_a_limit_over_all_counts_what_every_server_admits(servers: tuple[L
 
 
 async def test_networks_have_a_limit_over_all_servers_too(servers: tuple[Ledger, Ledger]) -> None:
-    one, two = limits_of(servers, Rate("login", 1, 60))
+    one, two = await limits_of(servers, Rate("login", 1, 60))
     customer = [ip_address(f"2001:db8:1:{number}::1") for number in range(WIDER + 1)]
     admitted = [
         (await limits.admit_address_over_all("login", address)).admitted
@@ -144,6 +147,8 @@ async def test_networks_have_a_limit_over_all_servers_too(servers: tuple[Ledger,
 
 async def test_a_window_over_all_ends_and_is_removed(servers: tuple[Ledger, Ledger]) -> None:
     common, other = map(CommonLimits, servers)
+    for each in (common, other):
+        await each.begin()
     assert (await common.take("login", "x", 60, weight=2)).used == 0
     assert (await other.take("login", "x", 60)).used == 2
     await servers[0].write(lambda session: session.connection.execute("UPDATE limit_window SET ends = now()"))
@@ -156,7 +161,7 @@ async def test_a_window_over_all_ends_and_is_removed(servers: tuple[Ledger, Ledg
 
 
 async def test_no_address_is_stored_for_a_limit(servers: tuple[Ledger, Ledger]) -> None:
-    (one, _) = limits_of(servers, Rate("login", 3, 60))
+    (one, _) = await limits_of(servers, Rate("login", 3, 60))
     await one.admit_address_over_all("login", ip_address("192.0.2.1"))
     [(digest, *_)] = await servers[0].read(lambda session: session.connection.execute("TABLE limit_window").fetchall())
     assert digest != blake2b(repr(("login", (None, "192.0.2.1"))).encode(), digest_size=16).digest(), "it has a key"
@@ -165,7 +170,7 @@ async def test_no_address_is_stored_for_a_limit(servers: tuple[Ledger, Ledger]) 
 async def test_without_the_database_each_server_counts_for_itself(
     servers: tuple[Ledger, Ledger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (one, _) = limits_of(servers, Rate("login", 1, 60))
+    (one, _) = await limits_of(servers, Rate("login", 1, 60))
 
     async def away(*_: object) -> object:
         msg = "gone"
@@ -173,7 +178,7 @@ async def test_without_the_database_each_server_counts_for_itself(
 
     monkeypatch.setattr(servers[0], "write", away)
     monkeypatch.setattr(servers[0], "read", away)
-    delays = LoginDelays(servers[0], "login")
+    delays = LoginDelays(servers[0], "login", CommonLimits(servers[0]))
     somebody = ip_address("192.0.2.1")
     assert (await one.address_state_over_all("login", somebody)).left == 1
     assert [(await one.admit_address_over_all("login", somebody)).admitted for _ in range(2)] == [True, False]
@@ -181,17 +186,119 @@ async def test_without_the_database_each_server_counts_for_itself(
 
 
 async def test_guesses_at_one_password_are_delayed_by_all_servers(servers: tuple[Ledger, Ledger]) -> None:
-    one, two = (LoginDelays(ledger, "login") for ledger in servers)
+    here, there = map(CommonLimits, servers)
+    for common in (here, there):
+        await common.begin()
+    one, two = (LoginDelays(ledger, "login", common) for ledger, common in zip(servers, (here, there), strict=True))
     waits = [await delays.wait("Ada@example.com ", number) for number in range(FREE // 2) for delays in (one, two)]
     assert waits == [0.0] * FREE
     two.trust("ada@example.com", "at home")
     later = [await delays.wait("ada@example.com", "there") for delays in (one, two, one, two, one, two, one, two)]
     assert later[:2] == [0.0, pytest.approx(SPACING_S, abs=0.5)]
     assert later[-1] is None, "too many wait"
-    assert await two.wait("ada@example.com", "at home") == 0.0
+    assert not one.trusts("ada@example.com", "at home")
+    await there.exchange()
+    await here.exchange()
+    assert await one.wait("ada@example.com", "at home") == await two.wait("ada@example.com", "at home") == 0.0
     assert await two.wait("bob@example.com", "there") == 0.0
-    assert await LoginDelays(servers[0], "shared link").wait("ada@example.com", "there") == 0.0
+    assert await LoginDelays(servers[0], "shared link", here).wait("ada@example.com", "there") == 0.0
     await CommonLimits(servers[0]).sweep()
     assert await one.wait("ada@example.com", "there") is None, "it is not forgotten yet"
     await servers[0].write(lambda session: session.connection.execute("UPDATE login_attempt SET last = last - 900"))
     assert await one.wait("ada@example.com", "there") == 0.0
+
+
+async def exchanged(*servers: RateLimits) -> None:
+    """Each reports, then each learns."""
+    for limits in (*servers, *servers):
+        assert limits.common is not None
+        await limits.common.exchange()
+
+
+async def test_other_limits_are_told_to_the_other_servers(servers: tuple[Ledger, Ledger]) -> None:
+    one, two = await limits_of(servers, Rate("api", 4, 60), Rate("pixel", 4, 1), Rate("all", None, 60))
+    somebody = ip_address("2001:db8:1:1::1")
+    for _ in range(3):
+        one.admit("api", 7)
+        one.admit("pixel", 7)
+        one.admit("all", 7)
+        one.admit_address("api", somebody, "example.com")
+    two.admit("api", 8)
+    await exchanged(one, two)
+    await exchanged(one, two)
+    assert [(each.admitted, each.left) for each in (two.admit("api", 7), two.admit("api", 7))] == [
+        (True, 0),
+        (False, 0),
+    ]
+    assert one.admit("api", 8).left == 2
+    assert two.admit("pixel", 7).left == 3, "it is over before others know"
+    assert two.admit_address("api", somebody, "example.com").left == 0
+    assert two.admit_address("api", somebody, "example.org").left == 3
+    await exchanged(one, two)
+    assert one.admit("api", 7).admitted is False
+    assert one.admit_address("api", ip_address("2001:db8:1:2::1"), "example.com").left == 3, "another client"
+    # Of the network 16 together: 5 so far.
+    for number in range(11):
+        assert two.admit_address("api", ip_address(f"2001:db8:1:f{number:x}::1"), "example.com").admitted
+    await exchanged(one, two)
+    assert not one.admit_address("api", ip_address("2001:db8:1:3::1"), "example.com").admitted
+
+
+async def test_addresses_are_in_no_report(servers: tuple[Ledger, Ledger], monkeypatch: pytest.MonkeyPatch) -> None:
+    (one, _) = await limits_of(servers, Rate("api", 4, 60), Rate("login", 4, 60))
+    assert one.common is not None
+    delays = LoginDelays(servers[0], "login", one.common)
+    write = servers[0].write
+
+    async def away(*_: object) -> object:
+        msg = "gone"
+        raise StoreAway(msg)
+
+    monkeypatch.setattr(servers[0], "write", away)
+    one.admit_address("api", ip_address("192.0.2.1"), "example.com")
+    await one.admit_address_over_all("login", ip_address("192.0.2.1"))
+    delays.trust("ada@example.com", "192.0.2.1")
+    with pytest.raises(StoreAway):
+        await one.common.exchange()
+    monkeypatch.setattr(servers[0], "write", write)
+    await one.common.exchange()
+    [(*_, uses)] = await servers[0].read(lambda session: session.connection.execute("TABLE limit_report").fetchall())
+    assert [limit for limit, _, _ in json.loads(uses)] == ["api", "login", "let in: login"], "nothing is lost"
+    assert "192.0.2.1" not in uses
+    assert "ada" not in uses
+
+
+async def test_a_sliding_window_learns_of_other_servers(servers: tuple[Ledger, Ledger]) -> None:
+    one, two = await limits_of(servers, Rate("api", None, 60))
+    here, there = SlidingWindows(3, 60, queue=0), SlidingWindows(3, 60, queue=0)
+    one.share("sliding", here)
+    two.share("sliding", there)
+    assert here.enter_at_once(7)
+    assert here.enter_at_once(7)
+    await exchanged(one, two)
+    last = there.enter_at_once(7)
+    assert last is not None
+    assert last.left == 0
+    assert there.enter_at_once(7) is None
+    await exchanged(one, two)
+    assert here.enter_at_once(7) is None
+    assert here.refusal(7).wait == 60
+
+
+async def test_reports_are_read_once_and_removed(servers: tuple[Ledger, Ledger]) -> None:
+    learned: list[tuple[object, int]] = []
+    here, there = map(CommonLimits, servers)
+    note = here.share("api", lambda _key, _weight: None)
+    there.share("api", lambda key, weight: learned.append((key, weight)))
+    note(7, 2)
+    note(7, 1)
+    note(None, 5)
+    for _ in range(3):
+        await here.exchange()
+        await there.exchange()
+    assert learned == [(7, 3), (None, 5)]
+    await servers[0].write(
+        lambda session: session.connection.execute("UPDATE limit_report SET made = now() - '1m'::interval")
+    )
+    await there.sweep()
+    assert await servers[0].read(lambda session: session.connection.execute("TABLE limit_report").fetchall()) == []

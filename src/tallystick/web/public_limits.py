@@ -29,6 +29,11 @@ class KeyedLimit:
         self._limits, self._addresses = limits, addresses
         self._all = None if limits.in_force[KEYED.name].amount is None else Windows(an_hour, 3_600)
 
+    def share(self) -> None:
+        """Count the requests of all addresses together with the other servers (see ``RateLimits.hold_over_all``)."""
+        if self._all is not None:
+            self._limits.share("keyed of all", self._all)
+
     def admit(self, scope: Mapping[str, Any], weight: int = 1) -> Admission:
         """Take one request from the limit of the scope's client, then from that of all addresses.
 

@@ -6,16 +6,19 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from math import ceil
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
-from tallystick.services.common_limits import CommonLimits, Taken
+from tallystick.services.common_limits import CommonLimits, Learn, Taken
 from tallystick.web.address import rate_limit_name, wider_network
 
 MOST_KEYS = 100_000
 """Windows that one limit remembers; beyond it the oldest is forgotten, and its client starts anew."""
+
+SHARED_FROM_S = 60
+"""Windows of at least this length hold over all servers of a ledger: shorter ones are over before they are known."""
 
 WIDER = 4
 """How much more an IPv6 network of 48 bits may ask for than one of 64 bits."""
@@ -67,6 +70,21 @@ UNLIMITED = Admission(admitted=True, limit=2**31 - 1, left=2**31 - 1, reset=0.0)
 """No limit, in numbers that clients can read."""
 
 
+class SharedWindows(Protocol):
+    """Windows that servers may have in common.
+
+    Attributes:
+        seconds: how long a window is.
+        admitted: called with the key and the weight of what is admitted.
+    """
+
+    seconds: float
+    admitted: Learn | None
+
+    def learn(self, key: Hashable, weight: int) -> None:
+        """Count what another server has admitted from a key's window."""
+
+
 class _Window:
     __slots__ = ("ends", "left")
 
@@ -80,10 +98,14 @@ class Windows:
     Args:
         amount: requests that one window admits, at least 1.
         seconds: how long a window is.
+
+    Attributes:
+        admitted: called with the key and the weight of what is admitted, on any thread; None for no call.
     """
 
     def __init__(self, amount: int, seconds: float) -> None:
         self.amount, self.seconds = amount, seconds
+        self.admitted: Learn | None = None
         self._windows: dict[Hashable, _Window] = {}  # in the order of their ends: all are equally long
         self._lock = Lock()
 
@@ -103,9 +125,20 @@ class Windows:
             if window is None or window.ends <= now:
                 window = self._opened(key, now)
             admitted = window.left > 0
+            if admitted and self.admitted is not None:
+                self.admitted(key, weight)
             window.left -= min(weight, window.left)
             # Where the clock's numbers are rounded differently, the difference may be a little longer than the window.
             return Admission(admitted, self.amount, window.left, min(window.ends - now, self.seconds))
+
+    def learn(self, key: Hashable, weight: int) -> None:
+        """Count what another server has admitted from a key's window."""
+        with self._lock:
+            now = time.monotonic()
+            window = self._windows.get(key)
+            if window is None or window.ends <= now:
+                window = self._opened(key, now)
+            window.left -= min(weight, window.left)
 
     def state(self, key: Hashable) -> Admission:
         """The result that ``admit`` would have, without counting. May be called from any thread."""
@@ -151,6 +184,7 @@ class CommonWindows:
         if self._common is not None:
             with suppress(StoreUnavailable):
                 return self._admission(await self._common.take(self._limit, key, self._own.seconds, weight), weight)
+            key = self._common.digest(self._limit, key)
         return self._own.admit(key, weight)
 
     async def state(self, key: Hashable) -> Admission:
@@ -158,6 +192,7 @@ class CommonWindows:
         if self._common is not None:
             with suppress(StoreUnavailable):
                 return self._admission(await self._common.state(self._limit, key, self._own.seconds), 0)
+            key = self._common.digest(self._limit, key)
         return self._own.state(key)
 
     def _admission(self, before: Taken, weight: int) -> Admission:
@@ -191,7 +226,8 @@ class RateLimits:
         limited = {name: (rate.amount, rate.seconds) for name, rate in in_force.items() if rate.amount is not None}
         self._windows = {name: Windows(amount, seconds) for name, (amount, seconds) in limited.items()}
         self._wider = {name: Windows(WIDER * amount, seconds) for name, (amount, seconds) in limited.items()}
-        self._common: CommonLimits | None = None
+        self.common: CommonLimits | None = None
+        """Where the servers of a ledger count together; None for a server of its own."""
 
     def is_off(self, name: str) -> bool:
         """Whether a limit admits everything."""
@@ -220,15 +256,40 @@ class RateLimits:
             subject: for limits that count each site or namespace apart; None for one count.
             weight: how many requests it counts as.
         """
-        admission, network = self.admit(name, (subject, rate_limit_name(address)), weight), wider_network(address)
+        admission, network = (
+            self.admit(name, self._key(name, subject, rate_limit_name(address)), weight),
+            wider_network(address),
+        )
         if not admission.admitted or network is None or name not in self._wider:
             return admission
-        wider = self._wider[name].admit((subject, network), weight)
+        wider = self._wider[name].admit(self._key(name, subject, network), weight)
         return admission if wider.admitted else wider
 
     def hold_over_all(self, common: CommonLimits | None) -> None:
-        """Count together with the other servers of a ledger, where ``..._over_all`` is called; None: there are none."""
-        self._common = common
+        """Count together with the other servers of a ledger; None: there are none.
+
+        Exactly where ``..._over_all`` is called, else by reports (see ``CommonLimits``).
+        """
+        self.common = common
+        for windows in (self._windows, self._wider):
+            for name, own in windows.items():
+                self.share(name if windows is self._windows else f"{name} of networks", own)
+
+    def share(self, limit: str, windows: SharedWindows) -> None:
+        """Report what windows admit to the other servers, if these are long enough.
+
+        Args:
+            limit: the name under which other servers have the same windows.
+        """
+        if self.common is not None and windows.seconds >= SHARED_FROM_S:
+            windows.admitted = self.common.share(limit, windows.learn)
+
+    def _key(self, name: str, subject: Hashable, client: Hashable) -> Hashable:
+        """The key of the window of an address: a digest where other servers learn it."""
+        windows, key = self._windows.get(name), (subject, client)
+        if self.common is None or windows is None or windows.admitted is None:
+            return key
+        return self.common.digest(name, key)
 
     def windows_over_all(self, name: str, own: Windows) -> CommonWindows:
         """Windows for a limit of its own over all servers.
@@ -236,7 +297,7 @@ class RateLimits:
         Args:
             own: counts for a server of its own.
         """
-        return CommonWindows(name, own, self._common)
+        return CommonWindows(name, own, self.common)
 
     async def admit_over_all(self, name: str, key: Hashable) -> Admission:
         """Like ``admit``, over all servers. For what is rare: it is a statement of the database."""
@@ -270,10 +331,10 @@ class RateLimits:
         windows = self._windows.get(name)
         if windows is None:
             return UNLIMITED
-        state, network = windows.state((None, rate_limit_name(address))), wider_network(address)
+        state, network = windows.state(self._key(name, None, rate_limit_name(address))), wider_network(address)
         if not state.admitted or network is None:
             return state
-        wider = self._wider[name].state((None, network))
+        wider = self._wider[name].state(self._key(name, None, network))
         return state if wider.admitted else wider
 
 

@@ -5,6 +5,7 @@ from asyncio import AbstractEventLoop, Future, TimerHandle, get_running_loop
 from collections import deque
 from collections.abc import Callable, Hashable
 
+from tallystick.services.common_limits import Learn
 from tallystick.web.rate_limit import MOST_KEYS, Admission
 
 QUEUE = 2
@@ -30,6 +31,9 @@ class SlidingWindows:
         seconds: length of the span.
         queue: how many requests of one key may wait.
         clock: seconds, monotonic.
+
+    Attributes:
+        admitted: called with the key and 1 for each request that is admitted; None for no call.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class SlidingWindows:
     ) -> None:
         self.amount, self.seconds = amount, seconds
         self._queue, self._clock = queue, clock
+        self.admitted: Learn | None = None
         self._logs: dict[Hashable, _Log] = {}  # in the order of their newest times
 
     def __len__(self) -> int:
@@ -61,7 +66,7 @@ class SlidingWindows:
         """Admit a request, or return None where it would have to wait or be refused; then nothing is taken."""
         now = self._clock()
         log = self._logs.get(key) or self._opened(key, now)
-        self._pass_time(log, now)
+        self._pass_time(key, log, now)
         # Where there is a place, nobody waits.
         return self._admitted(key, log, now) if len(log.times) < self.amount else None
 
@@ -72,8 +77,18 @@ class SlidingWindows:
             return Admission(admitted=False, limit=self.amount, left=self.amount, reset=0.0)
         return self._admission(log, self._clock(), admitted=False)
 
+    def learn(self, key: Hashable, weight: int) -> None:
+        """Take what another server has admitted from a key's places."""
+        now = self._clock()
+        log = self._logs.get(key) or self._opened(key, now)
+        self._pass_time(key, log, now)
+        log.times.extend([now] * min(weight, self.amount - len(log.times)))
+        self._logs[key] = self._logs.pop(key, log)
+
     def _admitted(self, key: Hashable, log: _Log, now: float) -> Admission:
         log.times.append(now)
+        if self.admitted is not None:
+            self.admitted(key, 1)
         self._logs[key] = self._logs.pop(key, log)
         return self._admission(log, now, admitted=True)
 
@@ -83,7 +98,7 @@ class SlidingWindows:
         reset = self.seconds - (now - log.times[freed])  # in this order rounding makes it no longer than the span
         return Admission(admitted, self.amount, self.amount - len(log.times), reset)
 
-    def _pass_time(self, log: _Log, now: float) -> None:
+    def _pass_time(self, key: Hashable, log: _Log, now: float) -> None:
         """Drop the times before the span, and admit queued requests in their order."""
         times, waiting = log.times, log.waiting
         while times and times[0] + self.seconds <= now:
@@ -92,6 +107,8 @@ class SlidingWindows:
             first = waiting.popleft()
             if not first.done():  # else it has just given its place up
                 times.append(now)
+                if self.admitted is not None:
+                    self.admitted(key, 1)
                 first.set_result(self._admission(log, now, admitted=True))
 
     def _set_timer(self, key: Hashable, log: _Log, now: float, loop: AbstractEventLoop) -> None:
@@ -101,7 +118,7 @@ class SlidingWindows:
     def _wake(self, key: Hashable, log: _Log, loop: AbstractEventLoop) -> None:
         log.timer = None
         now = self._clock()
-        self._pass_time(log, now)
+        self._pass_time(key, log, now)
         if log.waiting:
             self._set_timer(key, log, now, loop)
 

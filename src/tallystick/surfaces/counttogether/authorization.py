@@ -42,6 +42,8 @@ class Gate:
         self._tokens, self._limits, self._addresses = tokens, limits, addresses
         rate = limits.in_force[LIMIT]
         self._windows = None if rate.amount is None else SlidingWindows(rate.amount, rate.seconds)
+        if self._windows is not None:
+            limits.share(f"{LIMIT} by token", self._windows)
         self.policy = b"" if rate.amount is None else b'"user";q=%d;w=%d' % (rate.amount, rate.seconds)
 
     async def identify(self, scope: Mapping[str, Any]) -> Principal:

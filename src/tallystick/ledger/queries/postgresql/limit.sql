@@ -19,3 +19,18 @@ FROM limit_window WHERE digest = :digest AND ends > clock_timestamp();
 -- name: forget_windows()!
 -- Remove windows that are over.
 DELETE FROM limit_window WHERE ends <= clock_timestamp();
+
+-- name: add_limit_report(server, uses)!
+-- Tell the other servers what this one has admitted.
+INSERT INTO limit_report (server, uses) VALUES (:server, :uses);
+
+-- name: limit_reports(server, seen, seconds)
+-- What other servers have reported within some seconds, but for reports that were read; numbers as a JSON array.
+SELECT number, uses FROM limit_report
+WHERE made > clock_timestamp() - :seconds::double precision * interval '1 second'
+  AND server <> :server
+  AND number <> ALL (ARRAY(SELECT value::bigint FROM json_array_elements_text(:seen::json)));
+
+-- name: forget_limit_reports(seconds)!
+-- Remove reports that every server has read.
+DELETE FROM limit_report WHERE made <= clock_timestamp() - :seconds::double precision * interval '1 second';

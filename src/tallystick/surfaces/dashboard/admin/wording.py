@@ -168,7 +168,8 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "live-counters": N_("compares watched public counters with what is stored"),
         "counter-files": N_("checks and imports files of public counters"),
         "disk-history": N_("measures how the data grows"),
-        "limits": N_("tidies up after limits that hold over several servers"),
+        "limits": N_("exchanges with other servers what limits have admitted"),
+        "old-limits": N_("tidies up after limits that hold over several servers"),
         "lease": N_("keeps the right to count pageviews, of several servers"),
     }
 )

@@ -40,7 +40,7 @@ class LoginPages:
     def __init__(self, services: PageServices, logouts: Logouts) -> None:
         self._services, self._ledger, self._logouts = services, services.ledger, logouts
         self._codes = services.rates.windows_over_all("second-step", Windows(CODES, CODES_WITHIN_S))
-        self._delays = LoginDelays(services.ledger, "login")
+        self._delays = LoginDelays(services.ledger, "login", services.rates.common)
 
     async def page(self, request: PageRequest) -> Response:
         """The form for email and password."""

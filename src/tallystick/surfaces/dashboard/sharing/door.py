@@ -49,7 +49,7 @@ class LinkDoor:
 
     def __init__(self, services: PageServices) -> None:
         self._services, self._ledger = services, services.ledger
-        self._delays = LoginDelays(services.ledger, "shared link")
+        self._delays = LoginDelays(services.ledger, "shared link", services.rates.common)
 
     async def of(self, request: PageRequest, names: str) -> Viewer:
         """The viewer with a link.
