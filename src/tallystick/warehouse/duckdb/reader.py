@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import duckdb
 import structlog
 
-from tallystick.errors import StoreBusy, StoreClosed
+from tallystick.errors import StoreBusy, StoreClosed, StoreUnavailable
 from tallystick.gathering import raisable
-from tallystick.warehouse.duckdb.store import Store, store_error, transaction
+from tallystick.warehouse.duckdb.instance import Instance
+from tallystick.warehouse.duckdb.store import store_error, transaction
 
 THREADS = 2
 READS_AT_ONCE = 500
@@ -24,10 +25,14 @@ log = structlog.get_logger()
 
 
 class WarehouseReaders:
-    """Threads that read."""
+    """Threads that read.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    Args:
+        translated: translates an error of DuckDB into ours.
+    """
+
+    def __init__(self, store: Instance, translated: Callable[[duckdb.Error], StoreUnavailable] = store_error) -> None:
+        self._store, self._translated = store, translated
         self._reads, self._closed = 0, False
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="warehouse-reader")
 
@@ -70,9 +75,9 @@ class WarehouseReaders:
             raise raisable(error) from error  # a future cannot hold it: the caller would wait for ever
         except duckdb.Error as error:
             if running.cancelled:
-                raise store_error(error) from error
+                raise self._translated(error) from error
             log.error("a read of the warehouse failed", reason=str(error))  # noqa: TRY400  # the reason is enough
-            raise store_error(error) from error
+            raise self._translated(error) from error
 
     async def close(self) -> None:
         """Finish running and pending reads."""

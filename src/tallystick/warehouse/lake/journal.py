@@ -59,6 +59,7 @@ class LakeJournal:
             work=self._work,
             give_up=self._give_up,
             stop=self._disconnect,
+            idle=self._look,
             queue_limit=QUEUE_LIMIT,
             batch_limit=BATCH_LIMIT,
             loop=loop,
@@ -135,6 +136,12 @@ class LakeJournal:
             [STORED] * len(item.hits) if keeps else KeyInFlight("a request with this Idempotency-Key was carried out")
             for item, keeps in zip(part, kept, strict=True)
         ]
+
+    def _look(self) -> None:
+        """When idle after a failure: find out whether commits succeed again."""
+        if self.last_failed:
+            with suppress(StoreUnavailable):
+                self._commit([])
 
     def _usable(self) -> LakeConnection:
         if self._opened is None:

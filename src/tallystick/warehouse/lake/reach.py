@@ -9,6 +9,7 @@ import psycopg
 
 from tallystick.errors import StoreBusy, StoreUnavailable
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection, queries, translated
+from tallystick.warehouse.types import IdempotencyRecord
 
 WAITS_S = 12.0
 """The longest wait: a little more than another node needs to become the mover."""
@@ -17,7 +18,7 @@ LONGEST_PAUSE_S = 0.2
 
 
 class Reach:
-    """One connection that looks for batches which are not in the lake yet. ``wait`` is called on any thread.
+    """One connection that looks for batches which are not in the lake yet, and for records; used on any thread.
 
     Reads that wait at the same time share one look.
     """
@@ -64,6 +65,22 @@ class Reach:
             self.close()
             raise
         self._reached = began
+
+    def record(self, key: str) -> IdempotencyRecord | None:
+        """The record of a request with hits.
+
+        Raises:
+            StoreUnavailable: PostgreSQL cannot be asked.
+        """
+        with self._alone:
+            try:
+                opened = self._usable()
+                with translated(opened):
+                    row = queries.request(opened.connection, key=key)
+            except StoreUnavailable:
+                self.close()
+                raise
+        return IdempotencyRecord(*row) if row else None
 
     def _usable(self) -> LakeConnection:
         if self._opened is None:

@@ -1,0 +1,286 @@
+"""The warehouse of many nodes for the event loop: hits are acknowledged in PostgreSQL, and read from the lake."""
+
+import asyncio
+import secrets
+import time
+from asyncio import AbstractEventLoop, Future, Task
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from tallystick.errors import DatabaseAway, DatabaseUnreachable, StoreBusy
+from tallystick.gathering import Resolvable, resolve_futures
+from tallystick.model.hit import Hit
+from tallystick.warehouse.duckdb.mover import DeferredCall
+from tallystick.warehouse.duckdb.reader import WarehouseReaders
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.warehouse import WAITING_HITS
+from tallystick.warehouse.duckdb.writer import Append
+from tallystick.warehouse.lake.connecting import Connect
+from tallystick.warehouse.lake.journal import LakeJournal
+from tallystick.warehouse.lake.migrations import migrate
+from tallystick.warehouse.lake.mover import LakeMover
+from tallystick.warehouse.lake.reach import Reach
+from tallystick.warehouse.lake.store import LakeStore, lake_error
+from tallystick.warehouse.types import IdempotencyRecord, Loss, NewestIds, Stored, WarehouseMarks
+from tallystick.warehouse.warehouse import seconds
+
+CREATED_WITHIN_S = 30.0
+"""How long a start waits until the lake is there: the first mover creates it."""
+LOOKS_EVERY_S = 0.1
+NODE_BYTES = 4
+NO_MARKS = WarehouseMarks("", 0, 0, 0, NewestIds())
+"""Hits and ledger are in one database, so that neither can lose what the other has noted."""
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+
+class LakePlace:
+    """Where a node finds the lake.
+
+    Args:
+        catalogue: URL of the PostgreSQL database.
+        files: a directory that all nodes have, or ``s3://BUCKET/PREFIX``.
+        work: a directory of this process, for what DuckDB spills, and exports.
+        memory_mb: memory of DuckDB.
+    """
+
+    def __init__(self, catalogue: str, files: str, work: Path, memory_mb: int) -> None:
+        self.catalogue, self.files, self.work, self.memory_mb = catalogue, files, work, memory_mb
+
+    def reading(self) -> LakeStore:
+        """The lake for reading, not opened yet."""
+        return LakeStore(self.catalogue, self.files, self.memory_mb - self.memory_mb // 3, work=self.work / "reads")
+
+    def opened_for_writing(self, epoch: int) -> LakeStore:
+        """The lake for the mover.
+
+        Raises:
+            StartRefused: it cannot be opened.
+        """
+        work = self.work / "writes"
+        store = LakeStore(self.catalogue, self.files, self.memory_mb // 3, work=work, epoch=epoch)
+        store.open()
+        return store
+
+
+class LakeWarehouse:
+    """A ``Warehouse``; see its methods there. ``LakeWarehouse.open`` opens one.
+
+    Attributes:
+        node: names this node in the database.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  # created by open
+        self,
+        store: LakeStore,
+        mover: LakeMover,
+        connect: Connect,
+        node: str,
+        loop: AbstractEventLoop,
+        clock: Callable[[], int],
+    ) -> None:
+        self.clock, self.node = clock, node
+        self.losses: Sequence[Loss] = ()
+        self.owned_until = float("inf")
+        self.exports = store.exports
+        self._store, self._mover, self._loop = store, mover, loop
+        self._journal = LakeJournal(connect, node, loop)
+        self._readers = WarehouseReaders(store, lake_error)
+        self._reach, self._records = Reach(connect), Reach(connect)
+        self._asking = ThreadPoolExecutor(1, thread_name_prefix="lake-reach")
+        self._finding = ThreadPoolExecutor(1, thread_name_prefix="lake-records")
+        self._looking: Task[None] | None = None
+        self._next_look: Task[None] | None = None
+
+    @classmethod
+    async def open(cls, connect: Connect, place: LakePlace, clock: Callable[[], int] = seconds, node: str = "") -> Self:
+        """Open the lake; the first node creates it.
+
+        Args:
+            connect: opens connections to the PostgreSQL database.
+            clock: Unix seconds.
+            node: names this node in the database; by default a random name.
+
+        Raises:
+            DatabaseUnreachable: it cannot be opened.
+            DatabaseUnsuitable: DuckDB lacks an extension.
+            DatabaseSchemaRefused: it was written by a newer program.
+        """
+        loop = asyncio.get_running_loop()
+        node = node or secrets.token_hex(NODE_BYTES)
+        await asyncio.to_thread(migrate, connect)
+        mover = LakeMover(connect, place.opened_for_writing, node, clock)
+        opening = asyncio.ensure_future(asyncio.to_thread(_opened_for_reading, place, mover))
+        try:
+            return cls(await asyncio.shield(opening), mover, connect, node, loop, clock)
+        except BaseException:
+            await mover.close()
+            raise
+
+    @property
+    def owned(self) -> bool:
+        """Every node stores and reads hits."""
+        return time.monotonic() < self.owned_until
+
+    @property
+    def carries_out_jobs(self) -> bool:
+        """Whether this node is the one that changes stored hits."""
+        return self._mover.moves
+
+    def require_owned(self) -> None:
+        """Do nothing: every node stores and reads hits."""
+
+    async def append(self, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> list[Stored]:
+        """Store hits and the idempotency record of their request; durable when it returns.
+
+        Raises:
+            StoreUnavailable: nothing was stored, or that is unknown.
+            KeyInFlight: another node has stored a request with the record's key.
+        """
+        future: Future[list[Stored]] = self._loop.create_future()
+        self.append_into(future, hits, request)
+        return await future
+
+    def append_into(self, future: Resolvable, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> None:
+        """Like ``append``, for a caller that brings what waits for the result.
+
+        Raises:
+            StoreBusy, StoreClosed: at once; then nothing is resolved.
+        """
+        if self._journal.waiting >= WAITING_HITS:
+            msg = "too many hits are waiting"
+            raise StoreBusy(msg)
+        self._journal.submit(Append(hits, request, future))
+
+    async def read(
+        self,
+        function: Callable[Concatenate[DuckDbSession, Arguments], Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """Run ``function(session, *arguments)`` on a reader thread, on one snapshot with all acknowledged hits."""
+        await self._be_complete()
+        return await self._readers.read(_with_names(function, named), *arguments)
+
+    async def _be_complete(self) -> None:
+        """Wait until the lake has what was acknowledged before; calls during a look share the one after it."""
+        if self._next_look is None:
+            self._next_look = self._loop.create_task(self._look(self._looking))
+        # A look that nobody waits for any more goes on: others may.
+        await asyncio.shield(self._next_look)
+
+    async def _look(self, before: Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        self._looking, self._next_look = self._next_look, None
+        await self._loop.run_in_executor(self._asking, self._reach.wait)
+
+    async def write(
+        self,
+        function: Callable[Concatenate[DuckDbSession, Arguments], Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """Run ``function(session, *arguments)`` in its own transaction; durable when it returns.
+
+        This node becomes the mover first. An exception of the function undoes the transaction and is raised here.
+        """
+        future: Future[Result] = self._loop.create_future()
+
+        def finish(result: object) -> None:
+            resolve_futures(self._loop, [future], [result])
+
+        self._mover.thread.submit(DeferredCall(_with_names(function, named), arguments, finish))
+        return await future
+
+    async def idempotency_record(self, key: str) -> IdempotencyRecord | None:
+        """The idempotency record of a key; None without one."""
+        return await self._loop.run_in_executor(self._finding, self._records.record, key)
+
+    async def flush(self) -> None:
+        """Return when commits succeed and the lake has all acknowledged hits.
+
+        Raises:
+            StoreUnavailable: commits fail.
+        """
+        await self.append([])
+        await self._be_complete()
+
+    async def arrived(self) -> None:
+        """Return when all hits appended before are durably stored or refused.
+
+        Raises:
+            StoreUnavailable: commits fail.
+        """
+        await self.append([])
+
+    @property
+    def marks(self) -> WarehouseMarks:
+        """Nothing that a ledger would have to note."""
+        return NO_MARKS
+
+    @property
+    def waiting(self) -> int:
+        """Number of hits that are not committed yet."""
+        return self._journal.waiting
+
+    @property
+    def unmoved(self) -> int:
+        """Number of acknowledged hits of all nodes that are not in the lake, a few seconds ago."""
+        return self._mover.keeper.unmoved
+
+    @property
+    def sessions(self) -> int:
+        """Number of visitor sessions in memory; 0 on a node that is not the mover."""
+        return self._mover.sessions
+
+    @property
+    def failures(self) -> int:
+        """Number of failed transactions."""
+        return self._journal.failures + self._mover.failures
+
+    @property
+    def failing(self) -> bool:
+        """Whether the newest transaction failed."""
+        return self._journal.last_failed or self._mover.last_failed
+
+    async def close(self) -> None:
+        """Finish accepted hits and calls, and close; another node becomes the mover."""
+        await self._readers.close()
+        await self._journal.thread.close()
+        await self._mover.close()
+        await asyncio.to_thread(self._close_connections)
+
+    def _close_connections(self) -> None:
+        self._asking.shutdown()
+        self._finding.shutdown()
+        self._reach.close()
+        self._records.close()
+        self._store.close()
+
+
+def _opened_for_reading(place: LakePlace, mover: LakeMover) -> LakeStore:
+    """Open the lake, once a mover has created it."""
+    until = time.monotonic() + CREATED_WITHIN_S
+    while True:
+        store = place.reading()
+        try:
+            store.open()
+        except DatabaseAway:
+            raise
+        except DatabaseUnreachable:
+            if mover.refusal is not None:
+                raise mover.refusal from None
+            if time.monotonic() > until:
+                raise
+            time.sleep(LOOKS_EVERY_S)
+        else:
+            return store
+
+
+def _with_names(function: Callable[..., Result], named: Mapping[str, Any]) -> Callable[..., Result]:
+    return partial(function, **named) if named else function
