@@ -53,24 +53,28 @@ DELETE FROM reserved_namespace WHERE namespace = :namespace;
 -- The same for all namespaces of a site that is deleted.
 DELETE FROM reserved_namespace WHERE site = :site;
 
--- name: move_hours(lane, namespace, key, old_lane, old_namespace, old_key)!
--- Give the past hours of a counter that is renamed to its new name.
-UPDATE counter_hour SET lane = :lane, namespace = :namespace, key = :key
+-- name: copy_hours(lane, namespace, key, old_lane, old_namespace, old_key)!
+-- Give the past hours of a counter that is renamed to its new name as well. Rows never change their lane.
+INSERT INTO counter_hour (lane, namespace, key, hour, base)
+SELECT :lane, :namespace, :key, hour, base FROM counter_hour
 WHERE lane = :old_lane AND namespace = :old_namespace AND key = :old_key;
 
--- name: move_milestones(lane, namespace, key, old_lane, old_namespace, old_key)!
+-- name: copy_milestones(lane, namespace, key, old_lane, old_namespace, old_key)!
 -- The same for what it has risen to.
-UPDATE counter_milestone SET lane = :lane, namespace = :namespace, key = :key
+INSERT INTO counter_milestone (lane, namespace, key, value, at)
+SELECT :lane, :namespace, :key, value, at FROM counter_milestone
 WHERE lane = :old_lane AND namespace = :old_namespace AND key = :old_key;
 
--- name: move_owner(lane, namespace, key, old_lane, old_namespace, old_key)!
+-- name: copy_owner(lane, namespace, key, old_lane, old_namespace, old_key)!
 -- The same for its owner.
-UPDATE owned_counter SET lane = :lane, namespace = :namespace, key = :key
+INSERT INTO owned_counter (lane, namespace, key, digest, account, label, origins, one_each, created)
+SELECT :lane, :namespace, :key, digest, account, label, origins, one_each, created FROM owned_counter
 WHERE lane = :old_lane AND namespace = :old_namespace AND key = :old_key;
 
--- name: move_seen(lane, namespace, key, old_lane, old_namespace, old_key)!
+-- name: copy_seen(lane, namespace, key, old_lane, old_namespace, old_key)!
 -- The same for the visitors that it has counted.
-UPDATE counter_seen SET lane = :lane, namespace = :namespace, key = :key
+INSERT INTO counter_seen (lane, namespace, key, visitor, until)
+SELECT :lane, :namespace, :key, visitor, until FROM counter_seen
 WHERE lane = :old_lane AND namespace = :old_namespace AND key = :old_key;
 
 -- name: seen_until(lane, namespace, key, visitor)$

@@ -7,6 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from tallystick.ledger import Session
+from tallystick.ledger.folding import forget_owners
+from tallystick.ledger.history import HistoryChanges
 from tallystick.model.counter import LOCKED, OWNED, RESTRICTED, Counter, alive
 from tallystick.model.key import Key, lane_of
 
@@ -108,10 +110,12 @@ def counters_of(session: Session, account: int, after: Key | None, most: int) ->
 def move_rows(session: Session, old: Key, new: Key) -> None:
     """Give what is stored about a counter, besides itself, to its new name."""
     names = _named(new) | {f"old_{name}": value for name, value in _named(old).items()}
-    session.common.move_hours(session.connection, **names)
-    session.common.move_milestones(session.connection, **names)
-    session.common.move_owner(session.connection, **names)
-    session.common.move_seen(session.connection, **names)
+    session.common.copy_hours(session.connection, **names)
+    session.common.copy_milestones(session.connection, **names)
+    session.common.copy_owner(session.connection, **names)
+    session.common.copy_seen(session.connection, **names)
+    session.keep_history(HistoryChanges([old], [], []))
+    forget_owners(session, [old])
 
 
 def _named(key: Key) -> dict[str, Any]:

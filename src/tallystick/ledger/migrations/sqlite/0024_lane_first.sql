@@ -1,0 +1,2 @@
+-- A SQLite ledger has all counters in one file.
+SELECT 1;
