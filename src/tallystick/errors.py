@@ -70,6 +70,11 @@ class DatabaseUnsuitable(StartRefused):
 class DatabaseSchemaRefused(StartRefused):
     """The database was written by a newer program, or its migrations were altered."""
 
+    OF_NEWER = "it was written by a newer Tallystick; start that one, or restore a backup made before"
+    OF_OTHER_TEXT = (
+        "it was written by a Tallystick between two releases; start that one, or restore a backup made by a release"
+    )
+
 
 class StoresDisagree(StartRefused):
     """One of the stores of a data directory was lost, truncated, or restored from an older copy."""

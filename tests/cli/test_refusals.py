@@ -9,15 +9,19 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from support.commands import CommandLine, Ran
+from support.prepared import copy_migrated_ledger, copy_migrated_warehouse
 from support.server import clean_environment, tallystick
 from tallystick.cli.support.data_directory import held_data_directory
 from tallystick.ledger import open_database
 from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.ledger.sqlite import SqliteSession
 from tallystick.settings import Settings
+from tallystick.warehouse.duckdb.migrations import all_steps
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 LISTEN = "it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, and unix:PATH, not"
 MODE = "it accepts the three octal digits of chmod, with reading and writing for the owner, not"
@@ -226,6 +230,18 @@ def test_serve_tells_a_newer_database(tmp_path: Path, database_url: str | None) 
     assert refusal_of_serve("--data", tmp_path, *options) == (
         f"the database has schema {newest + 1}, this program knows schema {newest}: it was written by a newer"
         " Tallystick; start that one, or restore a backup made before"
+    )
+
+
+def test_serve_tells_that_the_hits_are_a_newer_program_s(tmp_path: Path) -> None:
+    copy_migrated_ledger(tmp_path)
+    copy_migrated_warehouse(tmp_path)
+    newest = len(all_steps()) + 1
+    with duckdb.connect(str(tmp_path / WAREHOUSE_FILE)) as connection:
+        connection.execute("INSERT INTO migration VALUES (?, '')", [newest])
+    assert refusal_of_serve("--data", tmp_path) == (
+        f"the warehouse {tmp_path}/warehouse.duckdb has schema {newest}, this program knows schema {newest - 1}:"
+        " it was written by a newer Tallystick; start that one, or restore a backup made before"
     )
 
 

@@ -5,6 +5,7 @@ The server refuses to run as root, so root hands it to the account ``nobody``.
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -136,6 +137,14 @@ class Postgres:
         finally:
             if not kept:
                 self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def dumped(self, url: str) -> str:
+        """A database as statements that any client can send."""
+        options = ("--no-owner", "--no-privileges", "--inserts", "--rows-per-insert=100")
+        command = [str(self._binaries / "pg_dump"), *options, url]
+        text = subprocess.run(command, check=True, capture_output=True, text=True, cwd=self._home, **self._account)
+        # Commands of psql, and comments.
+        return re.sub(r"^(\\|--).*\n", "", text.stdout, flags=re.MULTILINE)
 
     @cached_property
     def _copied(self) -> str:

@@ -58,12 +58,15 @@ def outstanding(steps: list[Migration], applied: list[Applied]) -> list[Migratio
     if len(applied) > len(steps):
         msg = (
             f"the database has schema {len(applied)}, this program knows schema {len(steps)}: "
-            "it was written by a newer Tallystick; start that one, or restore a backup made before"
+            f"{DatabaseSchemaRefused.OF_NEWER}"
         )
         raise DatabaseSchemaRefused(msg)
     for step, record in zip(steps, applied, strict=False):
         if (step.number, step.checksum) != tuple(record):
-            msg = f"migration {step.name} was applied to this database with another text"
+            msg = (
+                f"migration {step.name} was applied to this database with another text: "
+                f"{DatabaseSchemaRefused.OF_OTHER_TEXT}"
+            )
             raise DatabaseSchemaRefused(msg)
     return steps[len(applied) :]
 

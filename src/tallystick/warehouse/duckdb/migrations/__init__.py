@@ -54,7 +54,10 @@ def migrate(
                 connection.execute(sql).fetchall()
                 connection.execute("INSERT INTO migration VALUES (?, ?)", [number, checksum]).fetchall()
         elif tuple(taken) != (number, checksum):
-            msg = f"step {number} of the schema of {what} was taken with another text"
+            msg = (
+                f"step {number} of the schema of {what} was taken with another text: "
+                f"{DatabaseSchemaRefused.OF_OTHER_TEXT}"
+            )
             raise DatabaseSchemaRefused(msg)
 
 
@@ -78,7 +81,7 @@ def refuse_newer(schema: int, known: int, what: str) -> None:
         DatabaseSchemaRefused
     """
     if schema > known:
-        msg = f"{what} has schema {schema}, this program knows schema {known}: start a newer Tallystick"
+        msg = f"{what} has schema {schema}, this program knows schema {known}: {DatabaseSchemaRefused.OF_NEWER}"
         raise DatabaseSchemaRefused(msg)
 
 
