@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Self
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
+from tallystick.server.hot_lane import HotLanes
 from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionCounts, ConnectionLimits
 from tallystick.server.listening import UnixListen
@@ -19,7 +20,8 @@ from tallystick.services.sweeping import sweeps
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counters, counttogether, dashboard, goatcounter, native, plausible
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
-from tallystick.web.asgi import Receive, Scope, Send, wants_page
+from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
+from tallystick.web.base_path import UnderBasePath, refusals_under
 from tallystick.web.bodies import SMALL_BODY, Bodies, may_have_body
 from tallystick.web.dispatch import claims, dispatchers, refusal_answer
 from tallystick.web.openapi import Description
@@ -53,7 +55,7 @@ class Application:
     Attributes:
         apps: ASGI applications by name of the surface.
         sockets: WebSockets that have to be closed before the server stops.
-        hot_lanes: of frequent requests, by prefix of the URL.
+        hot_lanes: of frequent requests.
         refusal_answer: encodes what the HTTP server itself refuses.
         connection_counts: what the HTTP server counts, for the metrics.
     """
@@ -87,8 +89,13 @@ class Application:
         self.apps = {surface.name: surface.build(services, kit) for surface in surfaces}
         self.sockets = [apps.sockets for apps in self.apps.values() if apps.sockets is not None]
         self._http, self._websocket = dispatchers(surfaces, self.apps, self._unclaimed)
-        self.hot_lanes = {prefix: lane for apps in self.apps.values() for prefix, lane in apps.hot.items()}
+        lanes = {prefix: lane for apps in self.apps.values() for prefix, lane in apps.hot.items()}
+        self.hot_lanes = HotLanes(lanes, settings.base_path)
         self.refusal_answer = refusal_answer(surfaces, self.apps, countapi.SURFACE.name)
+        self._entrance: AsgiApp = self._pass_on
+        if settings.base_path:
+            self.refusal_answer = refusals_under(settings.base_path, self.refusal_answer)
+            self._entrance = UnderBasePath(self._pass_on, settings.base_path)
         self.connection_counts = kit.connections
         self._with_body = Bodies(
             self._http,
@@ -160,15 +167,16 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on to its surface."""
+        await self._entrance(scope, receive, send)
+
+    def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """No coroutine of its own: each request that is not hot runs through it."""
         if scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
-        elif scope["type"] != "http":
+            return self._websocket(scope, receive, send)
+        if scope["type"] != "http":
             msg = f"this application does not answer the scope {scope['type']}"
             raise NotImplementedError(msg)
-        elif may_have_body(scope):
-            await self._with_body(scope, receive, send)
-        else:
-            await self._http(scope, receive, send)
+        return (self._with_body if may_have_body(scope) else self._http)(scope, receive, send)
 
     def http_server(self, limits: ConnectionLimits) -> HttpServer:
         """Make the HTTP server of this application, with the hot lanes of its surfaces."""
@@ -215,11 +223,11 @@ def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
     limits = RateLimits(default_rates(surfaces), settings.rate_limit)
     return Kit(
         addresses=addresses,
-        own=OwnAddress(addresses, settings.public_url),
+        own=OwnAddress(addresses, settings.public_url, settings.base_path),
         limits=limits,
         keyed=KeyedLimit(limits, addresses),
         traffic=traffic,
-        description=Description(openapi_files(surfaces)),
+        description=Description(openapi_files(surfaces), settings.base_path),
         public_counters=settings.public_counters,
         join=settings.join,
         connections=ConnectionCounts(),

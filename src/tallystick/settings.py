@@ -26,6 +26,8 @@ MOST_KEYS = 1_000_000_000
 LONGEST_WAIT_S = 86_400
 MOST_CONNECTIONS = 1_000_000
 
+_plain_path = re.compile(r"(?:/[A-Za-z0-9._~-]{1,60}){1,8}").fullmatch
+
 
 def _listen(_type: Any, tokens: tuple[Token, ...]) -> tuple[ListenAddress, ...]:  # noqa: ANN401  # cyclopts passes the type
     texts = [text.strip() for token in tokens for text in token.value.split(",")]
@@ -80,8 +82,20 @@ def _own_origin(_type: Any, tokens: tuple[Token, ...]) -> str:  # noqa: ANN401
     try:
         return browser_origin(text)
     except ValueError as error:
-        msg = f"it accepts http:// or https:// and a host, for example https://count.example.com, not {text!r}."
+        accepted = (
+            "it accepts http:// or https:// and a host (a path is --base-path), for example https://count.example.com"
+        )
+        msg = f"{accepted}, not {text!r}."
         raise ValueError(msg) from error
+
+
+def _base_path(_type: Any, tokens: tuple[Token, ...]) -> str:  # noqa: ANN401
+    text = tokens[0].value.strip()
+    segments = text.split("/")[1:]
+    if _plain_path(text) is None or not {".", ".."}.isdisjoint(segments):
+        msg = f"it accepts a path such as /stats or /tools/stats, without a slash at its end, not {text!r}."
+        raise ValueError(msg)
+    return text
 
 
 def _networks(_type: Any, tokens: tuple[Token, ...]) -> tuple[Network, ...]:  # noqa: ANN401
@@ -369,7 +383,21 @@ class Settings(ConnectionSettings, AnalyticsSettings, CounterSettings):
         ),
     ] = None
     """The URL under which people reach this server, for example https://count.example.com; used for links, invites and
-    cookies. Needed behind a proxy that forwards neither the scheme nor the host."""
+    cookies. Needed behind a proxy that forwards neither the scheme nor the host. A path is given by --base-path."""
+
+    base_path: Annotated[
+        str,
+        Parameter(
+            env_var="TALLYSTICK_BASE_PATH",
+            converter=_base_path,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="PATH",
+            show_default=False,
+        ),
+    ] = ""
+    """The path under which this server is reached on its host, for example /stats; everything it serves is below it. A
+    proxy passes the path on as it is."""
 
     client_address_header: Annotated[
         str,

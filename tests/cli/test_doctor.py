@@ -177,6 +177,7 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "trusted_proxy": ("none", "default"),
         "client_address_header": ("X-Forwarded-For", "default"),
         "public_url": ("none", "default"),
+        "base_path": ("none", "default"),
         "log_format": ("json", "tallystick.toml"),
         "creation_limit": ("20", "default"),
         "namespace_keys": ("10000", "default"),

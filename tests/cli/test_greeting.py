@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from support.analytics import HOST, prepare
+from support.commands import CommandLine
 from support.server import running_server, tallystick
 
 
@@ -35,6 +37,31 @@ def test_the_greeting_is_json_where_logs_are(tmp_path: Path) -> None:
     assert greeting["data"].endswith("ledger.sqlite3 (durability: full)")
     assert greeting["setup"] == f"{server.url}/setup"
     assert len(greeting["setup_code"]) == 19
+
+
+def test_the_base_path_is_part_of_every_address(tmp_path: Path, run: CommandLine) -> None:
+    (tmp_path / "data").mkdir()
+    prepare(tmp_path / "data", host=HOST)
+    with running_server(tmp_path / "data", "--base-path", "/tools/stats") as server:
+        assert server.url.endswith("/tools/stats")
+        assert f"curl {server.url}/hit/example.com/visits" in server.output
+        assert server.get("/health/ready").status_code == 200
+        listen = server.url.removeprefix("http://").removesuffix("/tools/stats")
+        options = ("--data", str(server.data), "--listen", listen, "--base-path", "/tools/stats")
+        assert f"OK\treadiness\t{server.url}/health/ready: it counts" in run("doctor", *options).succeeded()
+        assert run("ready", "--data", str(server.data)).succeeded() == "ready\n"
+        # A command that asks the server on this data directory.
+        assert "Top pages" in run("stats", "--data", str(server.data)).succeeded()
+
+
+def test_the_setup_page_is_under_the_base_path_of_the_public_url(tmp_path: Path) -> None:
+    options = ("--base-path", "/stats", "--public-url", "https://example.com")
+    with running_server(tmp_path / "data", *options) as server:
+        assert "create the first at https://example.com/stats/setup with the code" in server.output
+    unix = tmp_path / "http.sock"
+    with running_server(tmp_path / "data", *options, listen=f"unix:{unix}") as server:
+        assert f" at unix:{unix}\n  under     /stats\n" in server.output
+        assert f"curl --unix-socket {unix} http://localhost/stats/hit/" in server.output
 
 
 @pytest.mark.parametrize("database", [None, "postgresql://user@127.0.0.1:1/name"], ids=["taken port", "no database"])

@@ -27,7 +27,8 @@ LISTEN = "it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, and un
 MODE = "it accepts the three octal digits of chmod, with reading and writing for the owner, not"
 NETWORKS = "it accepts addresses and networks such as 127.0.0.1 or 10.0.0.0/8:"
 HEADER = "it accepts the name of a header, for example X-Real-IP, not"
-ORIGIN = "it accepts http:// or https:// and a host, for example https://count.example.com, not"
+BASE_PATH = "it accepts a path such as /stats or /tools/stats, without a slash at its end, not"
+ORIGIN = "it accepts http:// or https:// and a host (a path is --base-path), for example https://count.example.com, not"
 LIMIT = "it accepts whole numbers from 1 to 1000000, or off for no limit, not"
 LIFETIME = "it accepts 1 to 36500 days, for example 365, or never, not"
 CHOICES = 'choose from: "{}", "{}"'
@@ -55,6 +56,7 @@ WRONG = [
     ("public-url", "https://me@a.example", f"{ORIGIN} 'https://me@a.example'"),
     ("public-url", "https://a.example:x", f"{ORIGIN} 'https://a.example:x'"),
     ("public-url", "ftp://a.example", f"{ORIGIN} 'ftp://a.example'"),
+    *(("base-path", text, f"{BASE_PATH} {text!r}") for text in ("stats", "/", "/stats/", "//a", "/a/../b", "/a%20b")),
     ("log-format", "xml", CHOICES.format("text", "json")),
     ("creation-limit", "-1", f"{LIMIT} '-1'"),
     ("creation-limit", "2.5", f"{LIMIT} '2.5'"),
@@ -125,7 +127,7 @@ def test_a_bad_line_of_the_file_is_named_with_what_it_accepts(
     [
         (
             "listem = 1",
-            "tallystick.toml has unknown settings: listem. It accepts body_timeout, client_address_header, ",
+            "tallystick.toml has unknown settings: listem. It accepts base_path, body_timeout, ",
         ),
         ("[serve]\nlisten = 1", "tallystick.toml has unknown settings: serve. It accepts "),
         ("[listen]\nport = 1", "tallystick.toml must give listen a value, not a table"),

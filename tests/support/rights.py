@@ -212,15 +212,16 @@ class World:
 
 
 @asynccontextmanager
-async def world(data: Path, *, moved: bool = False) -> AsyncIterator[World]:
+async def world(data: Path, *, moved: bool = False, base_path: str = "") -> AsyncIterator[World]:
     """Open a server with everybody in it; two hits are counted on each site.
 
     Args:
         moved: whether each site has an export and imports, too.
+        base_path: ``--base-path`` of the server; then the paths of all requests begin with it.
     """
     folder, prepared, contents = await asyncio.to_thread(_made_once, moved=moved)
     await asyncio.to_thread(shutil.copytree, folder, data, dirs_exist_ok=True)
-    async with in_process(data, rate_limit=UNLIMITED) as running:
+    async with in_process(data, rate_limit=UNLIMITED, base_path=base_path) as running:
         made = World(Analytics(running, prepared), {}, {})
         for name, value in contents.items():
             setattr(made, name, copy(value))

@@ -257,14 +257,14 @@ def _server(settings: Settings) -> Iterator[Check]:
         yield Check("OK", "server", f"none is running on {settings.data}")
         return
     yield Check("OK", "server", f"one is running on {settings.data}")
-    yield _readiness(settings.listen[0])
+    yield _readiness(settings.listen[0], settings.base_path)
 
 
-def _readiness(listen: ListenAddress) -> Check:
+def _readiness(listen: ListenAddress, base_path: str) -> Check:
     """The readiness of a running server: whether it can store counts, and which background tasks fail."""
-    place, readiness = place_of(listen), readiness_of(listen)
+    place, readiness = place_of(listen, base_path), readiness_of(listen, base_path)
     if readiness is None:
-        hint = "if it listens elsewhere, say so with --listen; otherwise look at its log"
+        hint = "if it listens elsewhere, say so with --listen and --base-path; otherwise look at its log"
         return Check("WARN", "readiness", f"the server does not answer at {place}: {hint}")
     if readiness.reason is not None:
         result = f"{place}: counts cannot be stored: {readiness.reason}; the server's log says more"

@@ -2,7 +2,7 @@
 
 import sys
 
-from tallystick.cli.support.data_directory import server_runs, told_addresses
+from tallystick.cli.support.data_directory import server_runs, told_address
 from tallystick.cli.support.readiness import place_of, readiness_of
 from tallystick.settings import StorageSettings, listen_address
 
@@ -23,11 +23,11 @@ def ready(*, settings: StorageSettings = StorageSettings()) -> int:
 def _reason(settings: StorageSettings) -> str | None:
     if not server_runs(settings.data):
         return f"no server uses the data directory {settings.data}"
-    addresses = told_addresses(settings.data)
-    if not addresses:
+    told = told_address(settings.data)
+    if told is None:
         return "the server is starting"
-    address = listen_address(addresses[0])
-    readiness = readiness_of(address)
+    address = listen_address(told.address)
+    readiness = readiness_of(address, told.base_path)
     if readiness is None:
-        return f"the server does not answer at {place_of(address)}"
+        return f"the server does not answer at {place_of(address, told.base_path)}"
     return readiness.reason

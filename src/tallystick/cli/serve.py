@@ -136,7 +136,7 @@ async def answer_requests(
     server = application.http_server(_connection_limits(settings))
     calm_garbage_collector()
     await server.start(listeners.sockets)
-    tell_addresses(settings.data, map(_own_address, listeners.addresses))
+    tell_addresses(settings.data, map(_own_address, listeners.addresses), settings.base_path)
     greet()
     await stopping.wait()
     listeners.remove_files()
@@ -222,7 +222,9 @@ def _greet(
     first, *others = sorted(addresses, key=lambda address: isinstance(address, UnixListen))
     everywhere = isinstance(first, Listen) and first.everywhere
     url = url_of(first)
-    base = url or ""
+    if url is not None:
+        url += settings.base_path
+    base = url or settings.base_path
     owned = application.ownership.owned
     place = f"{application.ledger.database.describe()} (durability: {settings.durability})"
     if settings.log_format == "json":
@@ -239,10 +241,12 @@ def _greet(
         )
         return
     lines = [f"Tallystick {__version__} at {url or first}{' and at every other address of this machine' * everywhere}"]
+    if url is None and settings.base_path:
+        lines.append(f"  under     {settings.base_path}")
     if others:
         lines.append(f"  also at   {listen_text(others)}")
     if settings.public_counters == "open":
-        lines.append(f"  count     {_command(first)}/hit/example.com/visits")
+        lines.append(f"  count     {_command(first)}{settings.base_path}/hit/example.com/visits")
     lines.append(f"  data      {place}")
     if not owned:
         lines.append(
@@ -250,9 +254,8 @@ def _greet(
             " statistics with 503"
         )
     if setup_code:
-        lines.append(
-            f"  accounts  none yet; create the first at {settings.public_url or base}/setup with the code {setup_code}"
-        )
+        people_at = f"{settings.public_url}{settings.base_path}" if settings.public_url else base
+        lines.append(f"  accounts  none yet; create the first at {people_at}/setup with the code {setup_code}")
     with suppress(OSError):  # standard output may be closed
         print(*lines, sep="\n", flush=True)
 

@@ -22,7 +22,7 @@ class HotRequest:
 
     Attributes:
         method: ``b"GET"`` or ``b"POST"``.
-        url: path and query, as they were sent.
+        url: path and query, as they were sent, behind the base path.
         headers: names in lower case.
         context: free for the lane.
     """
@@ -106,18 +106,25 @@ class HotLanes:
 
     Args:
         lanes: by prefix of the URL, for example ``b"/hit/"``; at least five bytes.
+        base_path: what stands before that prefix in every URL, for example ``/stats``.
+
+    Attributes:
+        begin: where in a URL the lane's own part begins, behind the base path.
     """
 
-    def __init__(self, lanes: Mapping[bytes, HotLane]) -> None:
+    def __init__(self, lanes: Mapping[bytes, HotLane], base_path: str = "") -> None:
+        self.begin = len(base_path)
+        self._indexed = slice(self.begin, self.begin + INDEXED)
         self._by_beginning: dict[bytes, tuple[tuple[bytes, HotLane], ...]] = {}
         for prefix, lane in sorted(lanes.items(), key=lambda each: -len(each[0])):
             assert len(prefix) >= INDEXED
             beginning = prefix[:INDEXED]
-            self._by_beginning[beginning] = (*self._by_beginning.get(beginning, ()), (prefix, lane))
+            whole = base_path.encode("ascii") + prefix
+            self._by_beginning[beginning] = (*self._by_beginning.get(beginning, ()), (whole, lane))
 
     def find(self, url: bytes) -> HotLane | None:
         """The lane of the longest prefix of a URL."""
-        for prefix, lane in self._by_beginning.get(url[:INDEXED], ()):
+        for prefix, lane in self._by_beginning.get(url[self._indexed], ()):
             if url.startswith(prefix):
                 return lane
         return None

@@ -61,7 +61,7 @@ def refusal_answer(surfaces: Sequence[Surface], apps: Mapping[str, SurfaceApps],
     Args:
         unclaimed: name of the surface that answers for all other paths.
     """
-    by_name = {name: each.refuse or _in_plain_text for name, each in apps.items()}
+    by_name = {name: each.refuse or in_plain_text for name, each in apps.items()}
     owned = {prefix: by_name[surface.name] for prefix, surface in claims(surfaces).items()}
     for surface in surfaces:
         for prefix, owns in surface.within.items():
@@ -88,7 +88,8 @@ def _refused_where(owns: Callable[[str], bool], own: RefusalAnswer, otherwise: R
     return answer
 
 
-def _in_plain_text(_path: str, refusal: Refusal) -> Answer:
+def in_plain_text(_path: str, refusal: Refusal) -> Answer:
+    """Encode what the server refuses where no surface has a form of its own."""
     body = f"{refusal.message}\n".encode()
     headers = (
         (b"content-type", b"text/plain; charset=utf-8"),

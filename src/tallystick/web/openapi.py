@@ -21,7 +21,6 @@ _INTRODUCTION = {
         "version": __version__,
         "license": {"name": "MIT", "identifier": "MIT"},
     },
-    "servers": [{"url": "/"}],
 }
 
 
@@ -30,15 +29,16 @@ class Description:
 
     Args:
         files: a description each; their order is the reader's order.
+        base_path: where this server's paths begin.
     """
 
-    def __init__(self, files: Iterable[Traversable]) -> None:
-        self._files = tuple(files)
+    def __init__(self, files: Iterable[Traversable], base_path: str = "") -> None:
+        self._files, self._servers = tuple(files), [{"url": base_path or "/"}]
 
     @cached_property
     def document(self) -> dict[str, Any]:
         """The merged document; read and parsed at the first access."""
-        merged: dict[str, Any] = {**_INTRODUCTION, "tags": [], "paths": {}, "components": {}}
+        merged: dict[str, Any] = {**_INTRODUCTION, "servers": self._servers, "tags": [], "paths": {}, "components": {}}
         for file in self._files:
             surface = parsed(file.read_text("utf-8"))
             merged["tags"] += surface["tags"]

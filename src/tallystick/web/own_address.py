@@ -1,4 +1,4 @@
-"""The server's own origin as browsers see it: for links, examples, cookies and checks of a form's origin.
+"""The server's own address as browsers see it: for links, examples, cookies and checks of a form's origin.
 
 In this order: ``--public-url``; the headers of a trusted proxy (``X-Forwarded-Proto`` and ``X-Forwarded-Host``, or
 ``Forwarded``, RFC 7239); the connection and the request's own Host. From any other peer the headers are ignored. Of a
@@ -29,9 +29,13 @@ class OwnAddress:
     Args:
         addresses: which peers are trusted proxies.
         public_url: a fixed origin for every request.
+        base_path: the path under which the server is reached, for example ``/stats``; empty without one.
     """
 
-    def __init__(self, addresses: ClientAddresses | None = None, public_url: str | None = None) -> None:
+    def __init__(
+        self, addresses: ClientAddresses | None = None, public_url: str | None = None, base_path: str = ""
+    ) -> None:
+        self.base_path = base_path
         self._addresses = addresses or ClientAddresses()
         self._public_url = public_url
 
@@ -72,8 +76,17 @@ def locate(scope: MutableMapping[str, Any], own: OwnAddress) -> None:
 
 def own_origin(scope: Mapping[str, Any]) -> str:
     """The server's origin for a request, for example ``https://count.example.com``."""
-    own: OwnAddress = scope.get(OWN_ADDRESS) or _UNCONFIGURED
-    return own.origin(scope)
+    return _own(scope).origin(scope)
+
+
+def own_base(scope: Mapping[str, Any]) -> str:
+    """The path under which the server is reached, for example ``/stats``; empty without ``--base-path``."""
+    return _own(scope).base_path
+
+
+def own_url(scope: Mapping[str, Any]) -> str:
+    """The URL to which the server's own paths are appended, for example ``https://example.com/stats``."""
+    return own_origin(scope) + own_base(scope)
 
 
 def is_own_origin(origin: str, scope: Mapping[str, Any]) -> bool:
@@ -84,6 +97,11 @@ def is_own_origin(origin: str, scope: Mapping[str, Any]) -> bool:
     host = _header(scope, b"host").lower()
     shown = origin.lower()
     return shown == own_origin(scope) or (bool(host) and shown.partition("://")[2] == host)
+
+
+def _own(scope: Mapping[str, Any]) -> OwnAddress:
+    own: OwnAddress = scope.get(OWN_ADDRESS) or _UNCONFIGURED
+    return own
 
 
 def _header(scope: Mapping[str, Any], name: bytes) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from tallystick.errors import DataDirectoryUnusable, TallystickError
 from tallystick.services.accounts.seals import KEY_FILE
@@ -77,22 +78,38 @@ def server_runs(data: Path) -> bool:
         return True
 
 
-def tell_addresses(data: Path, addresses: Iterable[str]) -> None:
+class Reached(NamedTuple):
+    """Where a server is reached on this machine.
+
+    Attributes:
+        address: ``HOST:PORT`` or ``unix:PATH``.
+        base_path: what all its paths begin with; empty without ``--base-path``.
+    """
+
+    address: str
+    base_path: str
+
+
+def tell_addresses(data: Path, addresses: Iterable[str], base_path: str = "") -> None:
     """Write into the lock where the server that holds it listens, for commands on this machine.
 
-    A blank stands between host and port, so that no search of the files for visitors' addresses finds them.
+    A blank stands between host and port, so that no search of the files for visitors' addresses finds them. The base
+    path, if there is one, has the last line.
     """
-    lines = (each if each.startswith("unix:") else " ".join(each.rsplit(":", 1)) for each in addresses)
-    (data / LOCK_FILE).write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    lines = [each if each.startswith("unix:") else " ".join(each.rsplit(":", 1)) for each in addresses]
+    (data / LOCK_FILE).write_text("".join(f"{line}\n" for line in (*lines, base_path) if line), "utf-8")
 
 
-def told_addresses(data: Path) -> list[str]:
-    """Where the server that holds the data directory listens: ``HOST:PORT`` or ``unix:PATH``; empty without one."""
+def told_address(data: Path) -> Reached | None:
+    """Where the server that holds the data directory is reached first; None without one."""
     try:
         lines = (data / LOCK_FILE).read_text("utf-8").splitlines() if server_runs(data) else []
     except OSError:
-        return []
-    return [line if line.startswith("unix:") else line.replace(" ", ":") for line in lines]
+        return None
+    if not lines:
+        return None
+    address = lines[0] if lines[0].startswith("unix:") else lines[0].replace(" ", ":")
+    return Reached(address, lines[-1] if lines[-1].startswith("/") else "")
 
 
 @contextmanager

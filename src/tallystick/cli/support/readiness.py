@@ -25,16 +25,16 @@ class ReadyAnswer(NamedTuple):
     problems: Sequence[str]
 
 
-def place_of(listen: ListenAddress) -> str:
+def place_of(listen: ListenAddress, base_path: str) -> str:
     """The address that is asked, for people."""
-    return str(listen) if isinstance(listen, UnixListen) else f"http://{listen.reachable}{PATH}"
+    return str(listen) if isinstance(listen, UnixListen) else f"http://{listen.reachable}{base_path}{PATH}"
 
 
-def readiness_of(listen: ListenAddress) -> ReadyAnswer | None:
+def readiness_of(listen: ListenAddress, base_path: str) -> ReadyAnswer | None:
     """Ask the server that listens at an address. None if there is no answer of Tallystick's within 5 seconds."""
     try:
         with closing(_connection(listen)) as connection:
-            connection.request("GET", PATH)
+            connection.request("GET", base_path + PATH)
             body = json.loads(connection.getresponse().read())
         reason = None if body["status"] == "ready" else str(body.get("reason"))
         return ReadyAnswer(reason, [*body.get("tasks", ())])

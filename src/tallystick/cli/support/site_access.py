@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from tallystick.cli.site import site_among
-from tallystick.cli.support.data_directory import held_data_directory, server_runs, told_addresses
+from tallystick.cli.support.data_directory import held_data_directory, server_runs, told_address
 from tallystick.cli.support.opening import bring_up_to_date, no_data, open_existing_database, opened_ledger
 from tallystick.client import GoatCounter
 from tallystick.client.errors import ClientError
@@ -212,11 +212,11 @@ def lent_access(site: str | None, settings: AnalyticsSettings, permission: Permi
     Raises:
         InputRefused: the server listens nowhere yet, or there is no such site.
     """
-    addresses = told_addresses(settings.data)
-    if not addresses:
+    told = told_address(settings.data)
+    if told is None:
         msg = f"a server uses {settings.data} and does not answer yet; try again in a moment"
         raise InputRefused(msg)
-    address = addresses[0]
+    address = told.address
     path = address.removeprefix("unix:") if address.startswith("unix:") else None
     with opened_ledger(settings) as (_, session):
         with session.transaction():
@@ -224,7 +224,7 @@ def lent_access(site: str | None, settings: AnalyticsSettings, permission: Permi
             number, secret = lend_token(session, found, permission, milliseconds())
         try:
             yield LentAccess(
-                url=f"http://{address}" if path is None else "http://localhost",
+                url=f"http://{address if path is None else 'localhost'}{told.base_path}",
                 transport=httpx.HTTPTransport(uds=path),
                 secret=secret,
                 headers={"host": found.cname} if found.cname else {},

@@ -57,7 +57,7 @@ class PreferencesPages:
         if code := chosen_language(replace(UNCHOSEN, language=chosen["language"])):
             cookies.keep_language(request.http, response, code)
         else:
-            cookies.forget(response, cookies.LANGUAGE)
+            cookies.forget(request.http, response, cookies.LANGUAGE)
         return response
 
     async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:

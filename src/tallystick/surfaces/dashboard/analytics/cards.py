@@ -79,13 +79,13 @@ class SiteCards:
         )
 
 
-def plain_card(card: SiteCard) -> dict[str, Any]:
+def plain_card(card: SiteCard, base_path: str) -> dict[str, Any]:
     """A card as JSON has it. ``visitors`` is null where there is no number."""
     return {
         "id": card.site.id,
         "name": card.site.name,
         "domain": card.site.domain,
-        "address": card.address,
+        "address": base_path + card.address,
         "counting": card.counting,
         "visitors": card.count,
         "visitors_before": card.count_before,

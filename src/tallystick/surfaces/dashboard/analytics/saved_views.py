@@ -15,6 +15,7 @@ from tallystick.surfaces.dashboard.support.forms import one_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.web.own_address import own_base
 
 
 class SavedViewPages:
@@ -32,7 +33,8 @@ class SavedViewPages:
         viewer = await self._viewers.keeper(request)
         if wants_json(request):
             found = await self._saved.visible(viewer.site.id, request.account.id)
-            return as_json({"views": [_plain(viewer, each) for each in found]})
+            address = own_base(request.http.scope) + viewer.base
+            return as_json({"views": [_plain(viewer, address, each) for each in found]})
         return await self._show(request, viewer, request.http.url.query)
 
     async def create(self, request: PageRequest) -> Response:
@@ -98,14 +100,18 @@ class SavedViewPages:
         return await self._services.show(request, "analytics/saved_views.html", values)
 
 
-def _plain(viewer: Viewer, saved: SavedView) -> dict[str, Any]:
-    """A view as data."""
+def _plain(viewer: Viewer, address: str, saved: SavedView) -> dict[str, Any]:
+    """A view as data.
+
+    Args:
+        address: of the statistics.
+    """
     return {
         "id": saved.id,
         "name": saved.name,
         "personal": saved.owner is not None,
         "query": saved.query,
-        "address": f"{viewer.base}?{saved.query}",
+        "address": f"{address}?{saved.query}",
         "may_edit": viewer.may_edit(saved.owner),
         **times(saved),
     }

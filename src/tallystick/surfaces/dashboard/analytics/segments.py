@@ -20,6 +20,7 @@ from tallystick.surfaces.dashboard.support.forms import Form, one_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.web.own_address import own_base
 
 FIELDS = ("id", "name", "filter", "whose")
 
@@ -52,7 +53,8 @@ class SegmentPages:
         """All segments of a site that the person sees, and a form for another one; also as JSON."""
         viewer = await self._viewers.keeper(request)
         if wants_json(request):
-            return as_json({"segments": [_plain(each) for each in await self._of(request, viewer)]})
+            base = own_base(request.http.scope)
+            return as_json({"segments": [_plain(base, each) for each in await self._of(request, viewer)]})
         return await self._show(request, viewer)
 
     async def create(self, request: PageRequest) -> Response:
@@ -150,10 +152,10 @@ def _listed(viewer: Viewer, segment: Segment) -> ListedSegment:
     return ListedSegment(segment, words, address, viewer.may_edit(segment.owner))
 
 
-def _plain(listed: ListedSegment) -> dict[str, Any]:
+def _plain(base_path: str, listed: ListedSegment) -> dict[str, Any]:
     """A segment as data; None for words where people cannot write its filters."""
     segment = listed.segment
-    facts = {"words": listed.words or None, "address": listed.address, "may_edit": listed.editable}
+    facts = {"words": listed.words or None, "address": base_path + listed.address, "may_edit": listed.editable}
     return {**segment_as_data(segment), **facts, **times(segment)}
 
 

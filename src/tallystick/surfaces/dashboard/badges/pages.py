@@ -32,7 +32,7 @@ from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, problems_of
 from tallystick.surfaces.dashboard.support.services import NoCounterYet, PageServices
-from tallystick.web.own_address import own_origin
+from tallystick.web.own_address import own_base, own_url
 from tallystick.web.surface import PublicCounters
 
 PICTURES = ("svg", "png")
@@ -67,7 +67,7 @@ class BadgePages:
 
     async def of_counter_as_json(self, request: PageRequest) -> Response:
         """The same as JSON. A key may end with ``.json``, so that its address is below that of the page."""
-        return _data(await self._of_counter(request))
+        return _data(request, await self._of_counter(request))
 
     async def of_site(self, request: PageRequest) -> Response:
         """The page of a site's visits, ``/sites/{site}/badge``."""
@@ -75,7 +75,7 @@ class BadgePages:
         name = site.address_name
         values = _shown(request, name, SITE_LABEL, f"/sites/{name}/badge", f"/sites/{name}/badge.json")
         values |= {"site": site, "shown": site.settings.allow_counter or is_public(site)}
-        return _data(values) if wants_json(request) else await self._page(request, values)
+        return _data(request, values) if wants_json(request) else await self._page(request, values)
 
     async def _page(self, request: PageRequest, values: Mapping[str, Any]) -> Response:
         return await asyncio.to_thread(self._renderer.page, request, "badges/badge.html", values, _status(values))
@@ -115,7 +115,7 @@ def _shown(request: PageRequest, name: str, usual_label: str, page: str, data: s
     typed: Mapping[str, str] = {} if problems else query
     form = "png" if query.get("form") == "png" else "svg"
     label = typed.get("label", "")[:LONGEST_LABEL] or usual_label
-    address = badge_address(own_origin(request.http.scope), name, form, typed)
+    address = badge_address(own_url(request.http.scope), name, form, typed)
     shown = {field: text for field, text in query.items() if field != "count" and len(text) <= LONGEST_LABEL}
     return {
         "name": name,
@@ -140,10 +140,9 @@ def _shown(request: PageRequest, name: str, usual_label: str, page: str, data: s
     }
 
 
-def _data(values: Mapping[str, Any]) -> Response:
-    facts = {
-        name: values[name] for name in ("name", "label", "picture", "shown", "locked", "restricted") if name in values
-    }
+def _data(request: PageRequest, values: Mapping[str, Any]) -> Response:
+    facts = {name: values[name] for name in ("name", "label", "shown", "locked", "restricted") if name in values}
+    facts["picture"] = own_base(request.http.scope) + values["picture"]
     facts |= {"snippets": dict(values["snippets"]), "problems": dict(values["problems"])}
     return as_json(facts, _status(values))
 

@@ -8,10 +8,10 @@ from urllib.parse import quote, urlencode
 from tallystick.model.badge import FIELDS, FORMS
 
 
-def badge_address(origin: str, name: str, form: str, query: Mapping[str, str]) -> str:
+def badge_address(url: str, name: str, form: str, query: Mapping[str, str]) -> str:
     """The address of a badge with the parameters that were typed."""
     typed = {field: query[field] for field in FIELDS if query.get(field)}
-    return f"{origin}/badge/{name}.{form}" + (f"?{urlencode(typed, quote_via=quote)}" if typed else "")
+    return f"{url}/badge/{name}.{form}" + (f"?{urlencode(typed, quote_via=quote)}" if typed else "")
 
 
 def badge_page(name: str) -> str:

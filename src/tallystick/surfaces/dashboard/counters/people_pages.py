@@ -24,7 +24,7 @@ from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
-from tallystick.web.own_address import own_origin
+from tallystick.web.own_address import own_url
 
 ROLES: Sequence[tuple[Role, str]] = (
     ("viewer", N_("viewer: sees it")),
@@ -102,7 +102,7 @@ class CounterPeoplePages:
             return await self._show(request, problems_of(error))
         except SharingRefused as refused:
             return await self._show(request, problems_of_refusal(refused))
-        return await self._show(request, made=f"{own_origin(request.http.scope)}/invites/{code}")
+        return await self._show(request, made=f"{own_url(request.http.scope)}/invites/{code}")
 
     async def withdraw(self, request: PageRequest) -> Response:
         """Take an invite back: its link is not valid any more."""

@@ -84,7 +84,7 @@ class LoginPages:
         secret = cookies.login_secret(request.http)
         ended = not secret or await self._logouts.end(secret_digest(secret), request.now)
         response = see_other(f"/login?done={'logout' if ended else 'logout-pending'}")
-        cookies.forget(response, cookies.LOGIN)
+        cookies.forget(request.http, response, cookies.LOGIN)
         return response
 
     async def start_session(self, request: PageRequest, account: Account, next_page: str) -> Response:
@@ -97,7 +97,7 @@ class LoginPages:
         self._delays.trust(account.email, self._services.client_of(request))
         log.info("someone logged in", account=account.id)
         response = see_other(next_page)
-        cookies.forget(response, cookies.GUEST)
+        cookies.forget(request.http, response, cookies.GUEST)
         cookies.keep_login(request.http, response, secret)
         return response
 

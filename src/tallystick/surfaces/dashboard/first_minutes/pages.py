@@ -9,7 +9,13 @@ from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.services.accounts.sites import may_create_sites
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
 from tallystick.surfaces.dashboard.first_minutes.signs import FirstVisit, SignReader, Signs
-from tallystick.surfaces.dashboard.first_minutes.snippets import RECIPES, code_of, counting_origin, tag
+from tallystick.surfaces.dashboard.first_minutes.snippets import (
+    RECIPES,
+    code_of,
+    counting_origin,
+    counting_url,
+    tag,
+)
 from tallystick.surfaces.dashboard.support.data import as_json, wants_json
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, to_login
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -32,13 +38,14 @@ class FirstMinutes:
         return await self._json(request, viewer) if wants_json(request) else await self.page(request, viewer)
 
     async def _json(self, request: PageRequest, viewer: Viewer) -> Response:
-        origin, waits = counting_origin(request, viewer.site), await self.waits(viewer)
+        url, waits = counting_url(request, viewer.site), await self.waits(viewer)
         return as_json(
             {
-                "origin": origin,
-                "tag": tag(origin),
+                "url": url,
+                "origin": counting_origin(request, viewer.site),
+                "tag": tag(url),
                 "recipes": [
-                    {"name": each.name, "file": each.file, "code": code_of(each, origin), "note": each.say or None}
+                    {"name": each.name, "file": each.file, "code": code_of(each, url), "note": each.say or None}
                     for each in RECIPES
                 ],
                 "waits": waits,
@@ -48,16 +55,17 @@ class FirstMinutes:
 
     async def page(self, request: PageRequest, viewer: Viewer) -> Response:
         """What to paste and, while nothing is counted, what has arrived."""
-        origin, waits = counting_origin(request, viewer.site), await self.waits(viewer)
+        url, waits = counting_url(request, viewer.site), await self.waits(viewer)
         values = {
             "viewer": viewer,
             "base": viewer.base,
             "waits": waits,
             "signs": await self.signs(viewer, request.now) if waits else Signs(),
-            "origin_of_site": origin,
-            "tag": tag(origin),
-            "recipes": [(recipe, code_of(recipe, origin)) for recipe in RECIPES],
-            "secure": origin.startswith("https://"),
+            "url_of_site": url,
+            "origin_of_site": counting_origin(request, viewer.site),
+            "tag": tag(url),
+            "recipes": [(recipe, code_of(recipe, url)) for recipe in RECIPES],
+            "secure": url.startswith("https://"),
         }
         return await self._services.renderer.private_page(request, "first_minutes/install.html", values)
 

@@ -8,9 +8,9 @@ from tallystick.model.site import Site
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.web.address import bare_host, host_of
-from tallystick.web.own_address import own_origin
+from tallystick.web.own_address import own_base, own_origin
 
-TAG, ORIGIN = "{tag}", "{origin}"
+TAG, URL = "{tag}", "{url}"
 """In ``Recipe.code``: the tag, and the address that pages send their hits to."""
 
 _FUNCTION = "window.goatcounter?.count?.({ path: location.pathname })"
@@ -54,7 +54,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(
         name="Astro",
         file="src/layouts/Layout.astro",
-        code='<script is:inline data-goatcounter="{origin}/count"\n        async src="{origin}/count.js"></script>',
+        code='<script is:inline data-goatcounter="{url}/count"\n        async src="{url}/count.js"></script>',
         say=N_("Write this before </body>. is:inline keeps Astro from changing the tag."),
     ),
     Recipe(
@@ -63,8 +63,8 @@ RECIPES: tuple[Recipe, ...] = (
         code=(
             'import Script from "next/script";\n'
             "// …and before </body>:\n"
-            '<Script data-goatcounter="{origin}/count"\n'
-            '        src="{origin}/count.js" strategy="afterInteractive" />\n\n'
+            '<Script data-goatcounter="{url}/count"\n'
+            '        src="{url}/count.js" strategy="afterInteractive" />\n\n'
             "// app/count.tsx, used once in the layout as <Count />\n"
             '"use client";\n'
             'import { usePathname } from "next/navigation";\n'
@@ -91,7 +91,7 @@ RECIPES: tuple[Recipe, ...] = (
         name="Docusaurus",
         file="docusaurus.config.js",
         code=(
-            'scripts: [{\n  src: "{origin}/count.js",\n  async: true,\n  "data-goatcounter": "{origin}/count",\n}],\n'
+            'scripts: [{\n  src: "{url}/count.js",\n  async: true,\n  "data-goatcounter": "{url}/count",\n}],\n'
             'clientModules: ["./src/count.js"],\n\n'
             "// src/count.js\n"
             "export function onRouteDidUpdate({ location, previousLocation }) {\n"
@@ -112,8 +112,7 @@ RECIPES: tuple[Recipe, ...] = (
         name="VitePress",
         file=".vitepress/config.mts",
         code=(
-            'head: [["script", {\n  "data-goatcounter": "{origin}/count",\n'
-            '  async: "",\n  src: "{origin}/count.js",\n}]],'
+            'head: [["script", {\n  "data-goatcounter": "{url}/count",\n  async: "",\n  src: "{url}/count.js",\n}]],'
         ),
         say=N_("Only the first page of a visit is counted so, as the others are not loaded."),
     ),
@@ -121,15 +120,15 @@ RECIPES: tuple[Recipe, ...] = (
 )
 
 
-def tag(origin: str) -> str:
-    """The tag for pages that send their hits to an origin."""
-    base = escape(origin)
+def tag(url: str) -> str:
+    """The tag for pages that send their hits to a server, whose own paths are appended to ``url``."""
+    base = escape(url)
     return f'<script data-goatcounter="{base}/count"\n        async src="{base}/count.js"></script>'
 
 
-def code_of(recipe: Recipe, origin: str) -> str:
-    """What to write, with the tag and the origin in it."""
-    return recipe.code.replace(TAG, tag(origin)).replace(ORIGIN, escape(origin))
+def code_of(recipe: Recipe, url: str) -> str:
+    """What to write, with the tag and the server's URL in it."""
+    return recipe.code.replace(TAG, tag(url)).replace(URL, escape(url))
 
 
 def counting_origin(request: PageRequest, site: Site) -> str:
@@ -138,3 +137,8 @@ def counting_origin(request: PageRequest, site: Site) -> str:
     own = own_origin(scope)
     has_other_host = site.cname and site.cname not in {host_of(scope), bare_host(own.partition("://")[2])}
     return f"https://{site.cname}" if has_other_host else own
+
+
+def counting_url(request: PageRequest, site: Site) -> str:
+    """The URL to which the paths are appended that count a site."""
+    return counting_origin(request, site) + own_base(request.http.scope)

@@ -32,7 +32,7 @@ from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
-from tallystick.web.own_address import own_origin
+from tallystick.web.own_address import own_url
 
 
 class MadeInvitePages:
@@ -67,7 +67,7 @@ class MadeInvitePages:
             _, code = await self._services.write(request, make, request.account.id, new, request.now)
         except InputRefused as error:
             return await self._show(request, problems_of(error))
-        return await self._show(request, made=f"{own_origin(request.http.scope)}/invites/{code}")
+        return await self._show(request, made=f"{own_url(request.http.scope)}/invites/{code}")
 
     async def withdraw(self, request: PageRequest) -> Response:
         """Withdraw an invite: its link is not valid any more."""

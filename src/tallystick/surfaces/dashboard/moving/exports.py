@@ -22,6 +22,7 @@ from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems
 from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.web.own_address import own_base
 
 CONTENT_TYPES: dict[ExportFormat, str] = {
     "csv": "application/gzip",
@@ -64,7 +65,8 @@ class ExportPages:
         """The newest exports, and the form for another one; ``.json`` has the exports as data."""
         site = await site_of_admin(self._viewers, request)
         if wants_json(request):
-            return as_json({"exports": [_plain(site, each) for each in await self._shown(site)]})
+            address = own_base(request.http.scope) + _address(site)
+            return as_json({"exports": [_plain(address, each) for each in await self._shown(site)]})
         return await self._show(request, site)
 
     async def create(self, request: PageRequest) -> Response:
@@ -150,8 +152,12 @@ def _last_hit(exports: Sequence[ShownExport]) -> int | None:
     return next((export.last_hit for export in ended if export.format != "json" and export.last_hit), None)
 
 
-def _plain(site: Site, shown: ShownExport) -> dict[str, Any]:
-    """An export as data."""
+def _plain(address: str, shown: ShownExport) -> dict[str, Any]:
+    """An export as data.
+
+    Args:
+        address: of the site's exports.
+    """
     export = shown.export
     return {
         "id": export.id,
@@ -166,7 +172,7 @@ def _plain(site: Site, shown: ShownExport) -> dict[str, Any]:
         "bytes": shown.size,
         "hash": export.hash,
         "file": export.file,
-        "download": f"{_address(site)}/{export.id}/file" if shown.state == "ready" else None,
+        "download": f"{address}/{export.id}/file" if shown.state == "ready" else None,
         "error": export.error,
     }
 

@@ -20,7 +20,8 @@ def json_with(values: Mapping[str, Any], problems: Problems) -> Response:
 def data_address(request: PageRequest) -> str:
     """Where what a page shows is as JSON; empty for a form that was refused, whose fields are not in the address."""
     url = request.http.url
-    return f"{url.path}.json{'?' if url.query else ''}{url.query}" if request.http.method == "GET" else ""
+    page = url.path.removesuffix("/remove")  # the address of a form that shows the page above it
+    return f"{page}.json{'?' if url.query else ''}{url.query}" if request.http.method == "GET" else ""
 
 
 def plain_path(path: StoredPath) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tallystick.surfaces.dashboard.support.data import as_json, wants_json
 from tallystick.surfaces.dashboard.support.language import Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.rendering import Renderer
-from tallystick.web.own_address import own_origin
+from tallystick.web.own_address import own_url
 
 LONGEST_SEARCH = 100
 PARTS_KEPT = 64
@@ -67,8 +67,8 @@ class ReferencePages:
             raise HTTPException(404)
         if wants_json(request):
             return as_json(section)
-        origin = own_origin(request.http.scope)
-        body = self._part(request.language, "reference/topic_body.html", section.anchor, origin)
+        url = own_url(request.http.scope)
+        body = self._part(request.language, "reference/topic_body.html", section.anchor, url)
         values = {"section": section, "sections": self._sections, "body": body}
         return self._renderer.page(request, "reference/topic.html", values)
 
@@ -77,9 +77,9 @@ class ReferencePages:
         operations = find(self._operations, query) if query else self._operations
         return as_json({"operations": [_plain(operation) for operation in operations]})
 
-    def _render_part(self, language: Language, template: str, anchor: str, origin: str) -> Markup:
+    def _render_part(self, language: Language, template: str, anchor: str, url: str) -> Markup:
         shown = [section for section in self._sections if anchor in {"", section.anchor}]
-        return self._renderer.part(language, template, {"sections": shown, "origin": origin})
+        return self._renderer.part(language, template, {"sections": shown, "own_url": url})
 
     @cached_property
     def _sections(self) -> Sequence[Section]:

@@ -29,7 +29,7 @@ from tallystick.surfaces.dashboard.support.forms import one_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
-from tallystick.web.own_address import own_origin
+from tallystick.web.own_address import own_url
 
 
 class SharingPages:
@@ -67,7 +67,7 @@ class SharingPages:
             link, secret = await self._services.write(request, create_shared_link, new, request.now)
         except InputRefused as error:
             return await self._show(request, site, problems_of(error, filters="filter"))
-        address = f"{own_origin(request.http.scope)}/share/{secret}"
+        address = f"{own_url(request.http.scope)}/share/{secret}"
         values = {"link": link, "address": address, **_about(site, NO_PROBLEMS)}
         return await self._services.show(request, "sharing/created.html", values)
 
@@ -165,7 +165,7 @@ class SharingPages:
         return as_json(
             {
                 "public": site.settings.public,
-                "address": f"{own_origin(request.http.scope)}/sites/{address_of(site)}",
+                "address": f"{own_url(request.http.scope)}/sites/{address_of(site)}",
                 "links": [_plain(link, names, request.now) for link in links],
             }
         )

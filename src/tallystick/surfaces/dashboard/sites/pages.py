@@ -21,7 +21,7 @@ from tallystick.surfaces.dashboard.analytics.cards import SiteCards, plain_card
 from tallystick.surfaces.dashboard.analytics.periods import USUAL
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import MOST_SITES, address_of
-from tallystick.surfaces.dashboard.first_minutes.snippets import counting_origin
+from tallystick.surfaces.dashboard.first_minutes.snippets import counting_url
 from tallystick.surfaces.dashboard.sites.form import PUBLIC, changes_of, filled_in, typed
 from tallystick.surfaces.dashboard.sites.places import SitePlaces
 from tallystick.surfaces.dashboard.support.choices import NOT_OFFERED, Choice, choice, zone_groups
@@ -33,6 +33,7 @@ from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.surfaces.dashboard.support.streaming import streamed
+from tallystick.web.own_address import own_base
 
 CARDS_OF_PAGE = 24
 PERIODS_OF_CARDS = ("today", "7d", "28d", "month", "year")
@@ -61,7 +62,8 @@ class SitePages:
         cards = []
         for site in values["shown"]:
             card = await self._cards.card(request.account, site, values["view"], request.language, request.now)
-            cards.append({**plain_card(card), "pinned": site.id in values["pinned"]})
+            plain = plain_card(card, own_base(request.http.scope))
+            cards.append({**plain, "pinned": site.id in values["pinned"]})
         hosts = [{"host": each.host, "requests": each.requests} for each in values["unknown_hosts"]]
         return as_json({"sites": cards, "found": values["found"], "hosts_without_site": hosts})
 
@@ -204,7 +206,7 @@ class SitePages:
         values = {
             "site": site,
             "name": name_of(site),
-            "site_origin": counting_origin(request, site),
+            "site_url": counting_url(request, site),
             "typed": typed(request.form) if request.form.checked("public") else filled_in(site),
             "zones": await self._zones(request, site),
             "public": PUBLIC,

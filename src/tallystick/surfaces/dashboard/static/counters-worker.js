@@ -1,6 +1,8 @@
 // Keeps the pages of counters that were looked at, and what they are drawn with, so that an installed counter opens
 // without a network. With one, pages always come from the server.
-const CACHE = "tallystick-counters";
+const COUNTERS = location.pathname.replace(/\/worker\.js$/, "");
+const BASE = COUNTERS.replace(/\/counters$/, "");
+const CACHE = `tallystick-counters${BASE}`;
 const MOST_KEPT = 60;
 
 const keep = async (request, response) => {
@@ -33,12 +35,14 @@ const file = async (request) => {
   return response;
 };
 
+const isPage = (path) => path.startsWith(COUNTERS) && /^(\/[0-9a-f-]{36})?$/.test(path.slice(COUNTERS.length));
+
 addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
-  if (request.mode === "navigate" && /^\/counters(\/[0-9a-f-]{36})?$/.test(pathname)) event.respondWith(page(request));
-  else if (pathname.startsWith("/static/")) event.respondWith(file(request));
+  if (request.mode === "navigate" && isPage(pathname)) event.respondWith(page(request));
+  else if (pathname.startsWith(`${BASE}/static/`)) event.respondWith(file(request));
 });

@@ -7,8 +7,10 @@
   const forms = document.querySelectorAll("form[data-press]");
   const asOf = document.querySelector("[data-as-of]");
   const QUEUE = `tallystick-presses-${main.dataset.person}`;
+  const base = document.documentElement.dataset.base ?? "";
+  const COUNTERS = `${base}/counters`;
   // What was seen last is kept beside the pages, so that it ends with them at logout.
-  const SEEN = `/counters/seen/${main.dataset.person}`;
+  const SEEN = `${COUNTERS}/seen/${main.dataset.person}`;
   const STILL_MS = 60_000;
   const AGAIN_MS = 5_000;
   // The server knows ids for a day: what was tried before that may have been counted, and nobody can tell.
@@ -78,7 +80,7 @@
 
   const keep = async () => {
     await restored;
-    const cache = await window.caches?.open("tallystick-counters");
+    const cache = await window.caches?.open(`tallystick-counters${base}`);
     await cache?.put(SEEN, new Response(JSON.stringify(Object.fromEntries(seen))));
   };
   const note = (name, value, version) => {
@@ -114,7 +116,7 @@
 
   const send = async (item) => {
     const fields = { ...item, token: document.querySelector("input[name=token]").value };
-    return fetch(`/counters/${item.counter}`, {
+    return fetch(`${COUNTERS}/${item.counter}`, {
       method: "POST",
       body: new URLSearchParams(fields),
       headers: { accept: "application/json" },
@@ -231,9 +233,9 @@
   if (counters.size) follow();
   setInterval(() => live && touch(), STILL_MS);
   if ("serviceWorker" in navigator) {
-    const WORKER = "/counters/worker.js";
+    const WORKER = `${COUNTERS}/worker.js`;
     const policy = window.trustedTypes?.createPolicy("tallystick", { createScriptURL: () => WORKER });
-    navigator.serviceWorker.register(policy ? policy.createScriptURL(WORKER) : WORKER, { scope: "/counters" }).catch(() => {});
+    navigator.serviceWorker.register(policy ? policy.createScriptURL(WORKER) : WORKER, { scope: COUNTERS }).catch(() => {});
   }
   if (read().length) {
     sayWaiting();

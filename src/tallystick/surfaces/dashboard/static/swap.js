@@ -1,7 +1,8 @@
 {
   // Loads the next page of the same statistics into <main>, as far as it has come. What does not fit, is no page or
   // fails is loaded as links always are.
-  const base = location.pathname.match(/^\/(?:sites|share)\/[^/]+/)?.[0];
+  const root = document.documentElement.dataset.base ?? "";
+  const base = location.pathname.slice(root.length).match(/^\/(?:sites|share)\/[^/]+/)?.[0];
   const OTHERS = /\.(json|csv)$|\/(now|settings|collection|privacy|sharing|segments|views|notes|install|left-out\/.*)$/;
   const policy = window.trustedTypes?.createPolicy("tallystick", { createHTML: (text) => text });
   const news = document.createElement("p");
@@ -9,7 +10,7 @@
   let request;
 
   const fits = ({ origin, pathname }) =>
-    origin === location.origin && `${pathname}/`.startsWith(`${base}/`) && !OTHERS.test(pathname);
+    origin === location.origin && `${pathname}/`.startsWith(`${root}${base}/`) && !OTHERS.test(pathname);
   const parsed = (text) => new DOMParser().parseFromString(policy?.createHTML(text) ?? text, "text/html");
   const kind = (page) =>
     [...page.querySelectorAll("head script, head [rel=stylesheet]")]

@@ -8,11 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tallystick.services.accounts.logins import LONGEST_MS
-from tallystick.web.own_address import is_own_origin, own_origin
+from tallystick.web.own_address import is_own_origin, own_base, own_origin
 
 LOGIN, GUEST, LANGUAGE = "tallystick-login", "tallystick-guest", "tallystick-language"
 _HOST_ONLY = "__Host-"
-"""Browsers accept a cookie with this prefix only over HTTPS and only from this very host, not from a subdomain."""
+"""Browsers accept a cookie with this prefix only over HTTPS and only from this very host, not from a subdomain. It is
+for all paths of the host."""
+_SECURE_ONLY = "__Secure-"
+"""The prefix under a base path: browsers accept such a cookie only over HTTPS, and send it to no other path. Without
+one, the programs beside this one on its host would be sent the secret."""
 
 GIVEN = "tallystick-given"
 """Followed by what a secret was given for: a proof of it, see ``services/accounts/proofs.py``."""
@@ -41,7 +45,7 @@ def guest_secret(request: Request) -> str:
 
 
 def _secret_of(request: Request, name: str, *, prefixed_only: bool) -> str:
-    secret = request.cookies.get(_HOST_ONLY + name) or ""
+    secret = request.cookies.get(_prefix(request) + name) or ""
     if not secret and not prefixed_only:
         secret = request.cookies.get(name) or ""
     return secret if len(secret) <= LONGEST_SECRET else ""
@@ -60,7 +64,10 @@ def keep_guest(request: Request, response: Response, secret: str) -> None:
 def keep_language(request: Request, response: Response, code: str) -> None:
     """Set the cookie of the chosen language. It is no secret, so it has no prefix."""
     secure = came_over_tls(request)
-    response.set_cookie(LANGUAGE, code, max_age=LANGUAGE_KEPT_S, httponly=True, secure=secure, samesite="lax")
+    path = _path(request)
+    response.set_cookie(
+        LANGUAGE, code, max_age=LANGUAGE_KEPT_S, path=path, httponly=True, secure=secure, samesite="lax"
+    )
 
 
 def given_proof(request: Request, opened: str) -> str:
@@ -77,11 +84,12 @@ def keep_given(request: Request, response: Response, opened: str, proof: str) ->
     _keep(request, response, f"{GIVEN}-{opened}", proof, None)
 
 
-def forget(response: Response, *names: str) -> None:
+def forget(request: Request, response: Response, *names: str) -> None:
     """Delete cookies, with and without the prefix."""
+    path, prefix = _path(request), _prefix(request)
     for name in names:
-        response.delete_cookie(name, httponly=True, samesite="lax")
-        response.delete_cookie(_HOST_ONLY + name, secure=True, httponly=True, samesite="lax")
+        response.delete_cookie(name, path, httponly=True, samesite="lax")
+        response.delete_cookie(prefix + name, path, secure=True, httponly=True, samesite="lax")
 
 
 def came_over_tls(request: Request) -> bool:
@@ -96,7 +104,15 @@ def came_over_tls(request: Request) -> bool:
 
 
 def _keep(request: Request, response: Response, name: str, secret: str, seconds: int | None) -> None:
-    secure = came_over_tls(request)
-    response.set_cookie(
-        _HOST_ONLY + name if secure else name, secret, max_age=seconds, httponly=True, secure=secure, samesite="lax"
-    )
+    secure, path = came_over_tls(request), _path(request)
+    shown = _prefix(request) + name if secure else name
+    response.set_cookie(shown, secret, max_age=seconds, path=path, httponly=True, secure=secure, samesite="lax")
+
+
+def _prefix(request: Request) -> str:
+    return _SECURE_ONLY if own_base(request.scope) else _HOST_ONLY
+
+
+def _path(request: Request) -> str:
+    """The path to which browsers send this server's cookies, with everything below it."""
+    return own_base(request.scope) or "/"

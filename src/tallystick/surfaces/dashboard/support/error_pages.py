@@ -30,7 +30,7 @@ _TEXTS = {
     ),
     404: (
         N_("There is no such page"),
-        N_("The address may be mistyped. The start page is at /, the description of the API at /docs."),
+        N_("The address may be mistyped. The links above lead to the start page and the description of the API."),
     ),
     405: (N_("That is not possible here"), N_("This page can only be read.")),
     408: (N_("The form took too long"), N_("The connection is slow or was interrupted. Go back and try again.")),

@@ -19,12 +19,13 @@ from starlette.responses import HTMLResponse, Response
 
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.accounts.passwords import RULE
+from tallystick.surfaces.dashboard.support.addresses import under
 from tallystick.surfaces.dashboard.support.forms import form_token
 from tallystick.surfaces.dashboard.support.language import N_, Language, Languages
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, with_guest_cookie
 from tallystick.surfaces.dashboard.support.service_messages import sentence, translated
 from tallystick.surfaces.dashboard.support.static_files import static_address
-from tallystick.web.own_address import own_origin
+from tallystick.web.own_address import own_base, own_origin, own_url
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -100,7 +101,9 @@ class Renderer:
         """Render a part of a page. One that cannot be rendered says so in its place: the page has begun already."""
         found, language = self._environments[request.language.code].get_template, request.language
         try:
-            return await asyncio.to_thread(lambda: found(template).render(values, language=language))
+            return await asyncio.to_thread(
+                lambda: under(own_base(request.http.scope), found(template).render(values, language=language))
+            )
         except Exception:
             log.exception("a part of a page could not be rendered", surface="dashboard", template=template)
             return await asyncio.to_thread(lambda: found("support/failed_part.html").render())
@@ -122,6 +125,8 @@ class Renderer:
                 own_address=own_address(request),
                 embedded=request.http.query_params.get("embed") == "1",
                 origin=own_origin(request.http.scope),
+                base_path=own_base(request.http.scope),
+                own_url=own_url(request.http.scope),
                 nonce=nonce,
                 person=person,
                 recent=request.recent,
@@ -140,7 +145,7 @@ class Renderer:
         if person:
             # The page's header shows the person's name.
             headers["cache-control"] = NOT_STORED
-        return text, headers
+        return under(own_base(request.http.scope), text), headers
 
 
 def policy(nonce: str) -> str:

@@ -31,6 +31,7 @@ from tallystick.surfaces.dashboard.support.rendering import HEADERS
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.surfaces.dashboard.support.static_files import STATIC_FOLDER
 from tallystick.surfaces.dashboard.support.streaming import streamed
+from tallystick.web.own_address import own_base
 from tallystick.web.surface import PublicCounters
 
 SAMPLE = Key("tallystick", "welcome")
@@ -88,9 +89,11 @@ class WelcomePages:
 
     async def as_json(self, request: PageRequest) -> Response:
         """The same as JSON. A person's sites are without figures, which ``/sites.json`` has."""
+        base = own_base(request.http.scope)
         if request.principal is None:
             sites = [
-                {"name": site.name, "address": f"/sites/{address_of(site)}"} for site in await self._public_sites()
+                {"name": site.name, "address": f"{base}/sites/{address_of(site)}"}
+                for site in await self._public_sites()
             ]
             return as_json(
                 {
@@ -104,7 +107,8 @@ class WelcomePages:
         return as_json(
             {
                 "sites": [
-                    {"id": each.id, "name": each.name, "address": f"/sites/{address_of(each)}"} for each in own.sites
+                    {"id": each.id, "name": each.name, "address": f"{base}/sites/{address_of(each)}"}
+                    for each in own.sites
                 ],
                 "counters": [
                     {"id": each.uid, "name": each.name, "type": each.type, "value": own.values[each.uid]}

@@ -15,7 +15,7 @@ from tallystick.surfaces.counttogether.api.handlers.keyed_changes import json_re
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.zones import zone_of
 from tallystick.web.answers import ApiResponse
-from tallystick.web.own_address import own_origin
+from tallystick.web.own_address import own_url
 
 
 class InviteBody(Struct, frozen=True, rename="camel"):
@@ -47,7 +47,7 @@ async def create(services: Services, call: CounterCall) -> ApiResponse:
         call.place["id"],
         new,
         call.now,
-        encode=partial(_new_invite, own_origin(call.scope)),
+        encode=partial(_new_invite, own_url(call.scope)),
         recorded=invites.without_code,
     )
 
