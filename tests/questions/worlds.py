@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from support import lakes
+from support.prepared import kept_folder
 from tallystick.model.dimensions import (
     BOT,
     EVENT_NAME,
@@ -158,7 +159,7 @@ def _session(rows: list[Row]) -> DuckDbSession:
 
 def _empty_tables() -> duckdb.DuckDBPyConnection:
     if lakes.ON_LAKE:
-        store = lakes.LakeBehindJournal(lakes.kept_folder() / "world", lakes.MEMORY_MB)
+        store = lakes.LakeBehindJournal(kept_folder() / "world", lakes.MEMORY_MB)
         store.open()
         return store.borrow().connection
     connection = duckdb.connect(":memory:")

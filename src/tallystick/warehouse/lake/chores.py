@@ -1,10 +1,9 @@
 """What keeps a lake small and quick, and makes deleted rows disappear: done by the server that holds the lease.
 
-Each piece of work is a transaction of its own, under the fence. A round does what is due, at most one large piece:
+Each piece of work is a transaction of its own, under the fence. A round does what is due:
 
 1. Rows in the catalogue are written to files.
-2. Files with deleted rows are written anew: when a fiftieth of their rows are deleted, and after deletions of sites, paths or
-   old hits with the first row.
+2. Files with deleted rows are written anew: those of which a fiftieth is deleted, and all after a change of hits.
 3. Many small files become one. Files are merged with others of their size, so that a row is written a few times only.
 4. Snapshots older than an hour end, and with them the files that only they had. Reads take at most minutes, so no
    reader's snapshot ends.
@@ -14,22 +13,20 @@ Each piece of work is a transaction of its own, under the fence. A round does wh
 # ruff: noqa: S608  # the text consists of constants and numbers
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-
-import structlog
-from msgspec import Struct
 
 from tallystick.model.period import DAY_S
 from tallystick.warehouse.duckdb import regular
 from tallystick.warehouse.duckdb.queried import Connection
 from tallystick.warehouse.duckdb.store import quoted, transaction
-from tallystick.warehouse.lake.store import NAME, LakeStore
+from tallystick.warehouse.lake.catalogue import SCHEMA
+from tallystick.warehouse.lake.store import NAME
+from tallystick.warehouse.types import ChoreCounts
 
 GRACE_S = 3_600
 """How long a snapshot that was replaced can still be read, and deleted rows are in files."""
 ORPHANS_KEPT_S = DAY_S
-FLUSHED_EVERY_S = 120
+JUDGED_EVERY_S = 30
+TIDIED_EVERY_S = 120
 ERASED_EVERY_S = 600
 """The least time between two rounds that write files anew for a single deleted row."""
 WORN = 0.02
@@ -40,54 +37,31 @@ SIZES_MB = (4, 32, 128)
 HIT_TABLES = ("hit", "visit", "irregular_visit", "renamed_visitor", "mark")
 """The tables that change all the time."""
 
-log = structlog.get_logger()
 
-
-class LakeFigures(Struct, frozen=True):
-    """What a lake consists of.
-
-    Attributes:
-        bytes: of data files, without those of snapshots that have ended.
-        scheduled: files that are to be removed.
-    """
-
-    files: int
-    bytes: int
-    deletions: int
-    snapshots: int
-    scheduled: int
-
-
-@dataclass
-class ChoreCounts:
-    """What chores have done since the start of this server."""
-
-    seconds: float = 0.0
-    flushed_rows: int = 0
-    rewritten_files: int = 0
-    merged_files: int = 0
-    expired_snapshots: int = 0
-    removed_files: int = 0
-    failures: int = 0
-
-
-@dataclass
 class Chores:
-    """Does the chores of a lake that this server may write to; used by one thread.
+    """Does the chores of a lake that this server may write to; used by the mover's thread.
 
     Args:
-        store: opened with an epoch.
         grace_s: see ``GRACE_S``.
+
+    Attributes:
+        counts: since the start of this server.
     """
 
-    store: LakeStore
-    grace_s: int = GRACE_S
-    counts: ChoreCounts = field(default_factory=ChoreCounts)
-    _not_before: dict[str, float] = field(default_factory=dict)
-    _erased: int | None = None
-    """The number of changes of stored hits whose rows are in no current file any more."""
+    def __init__(self, grace_s: int = GRACE_S) -> None:
+        self.grace_s = grace_s
+        self.counts = ChoreCounts()
+        # Not at once: a server that takes over has hits to move.
+        began = time.monotonic()
+        self._not_before = {"judge": began + JUDGED_EVERY_S, "tidy": began + TIDIED_EVERY_S}
+        self._erased = False
+        """Whether rows that were deleted are in no current file any more."""
 
-    def work(self) -> None:
+    def deleted(self) -> None:
+        """Note that rows may have been deleted, or that this server begins to write to the lake."""
+        self._erased = False
+
+    def work(self, connection: Connection) -> None:
         """Do what is due.
 
         Raises:
@@ -95,38 +69,28 @@ class Chores:
         """
         began = time.monotonic()
         try:
-            with self.store.session() as session:
-                for piece in self._due(session.connection):
-                    log.debug("a chore of the lake is done", piece=piece)
+            self._do_what_is_due(connection)
         except BaseException:
             self.counts.failures += 1
             raise
         finally:
             self.counts.seconds += time.monotonic() - began
 
-    def _due(self, connection: Connection) -> Iterator[str]:
-        with transaction(connection):
-            regular.judge(connection)
-        yield "judge"
-        if not self._is_due("flush", FLUSHED_EVERY_S):
+    def _do_what_is_due(self, connection: Connection) -> None:
+        if self._is_due("judge", JUDGED_EVERY_S):
+            with transaction(connection):
+                regular.judge(connection)
+        if not self._is_due("tidy", TIDIED_EVERY_S):
             return
         self.flush(connection)
-        yield "flush"
-        changes = _number(connection, "SELECT changes FROM mark")
-        if changes != self._erased and self._is_due("erase", ERASED_EVERY_S):
-            self.rewrite(connection, 0.0)
-            self._erased = changes
-            yield "erase"
-        else:
-            self.rewrite(connection, WORN)
-            yield "rewrite"
+        erases = not self._erased and self._is_due("erase", ERASED_EVERY_S)
+        self.rewrite(connection, 0.0 if erases else WORN)
+        self._erased = self._erased or erases
         self.merge(connection)
-        yield "merge"
         self.expire(connection)
-        yield "expire"
         if self._is_due("orphans", ORPHANS_KEPT_S):
             self.remove_orphans(connection)
-            yield "orphans"
+        self.look(connection)
 
     def _is_due(self, name: str, every_s: float) -> bool:
         now = time.monotonic()
@@ -190,18 +154,18 @@ class Chores:
             connection, f"SELECT count(*) FROM ducklake_delete_orphaned_files({quoted(NAME)}, {before})"
         )
 
-
-def figures(connection: Connection) -> LakeFigures:
-    """What a lake consists of; asks the catalogue only."""
-    metadata = f"__ducklake_metadata_{NAME}.tallystick_lake"
-    row = connection.execute(
-        "SELECT coalesce(sum(file_count), 0), coalesce(sum(file_size_bytes), 0), coalesce(sum(delete_file_count), 0),"
-        f" (SELECT count(*) FROM {metadata}.ducklake_snapshot),"
-        f" (SELECT count(*) FROM {metadata}.ducklake_files_scheduled_for_deletion)"
-        f" FROM ducklake_table_info({quoted(NAME)})"
-    ).fetchone()
-    assert row is not None
-    return LakeFigures(*map(int, row))
+    def look(self, connection: Connection) -> None:
+        """Note what the lake consists of; asks the catalogue only."""
+        metadata = f"__ducklake_metadata_{NAME}.{SCHEMA}"
+        row = connection.execute(
+            "SELECT coalesce(sum(file_count), 0), coalesce(sum(file_size_bytes), 0),"
+            f" (SELECT count(*) FROM {metadata}.ducklake_snapshot),"
+            f" (SELECT count(*) FROM {metadata}.ducklake_files_scheduled_for_deletion)"
+            f" FROM ducklake_table_info({quoted(NAME)})"
+        ).fetchone()
+        assert row is not None
+        counts = self.counts
+        counts.files, counts.bytes, counts.snapshots, counts.scheduled = map(int, row)
 
 
 def _number(connection: Connection, query: str) -> int:
