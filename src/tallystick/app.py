@@ -16,6 +16,7 @@ from tallystick.services.job_worker import JobWorker
 from tallystick.services.opening import Stores, open_stores
 from tallystick.services.ownership import Ownership
 from tallystick.services.services import build_services
+from tallystick.services.stores import shared_folder
 from tallystick.services.sweeping import sweeps
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counters, counttogether, dashboard, goatcounter, native, plausible
@@ -76,6 +77,7 @@ class Application:
             stores.ledger,
             stores.warehouse,
             data=settings.data,
+            shared=shared_folder(settings.lake, settings.data),
             knowledge=knowledge or Knowledge.load(settings.geodb, settings.spam_referrers),
             seals=stores.seals,
             admits_new_name=lambda site, address: (
@@ -143,6 +145,7 @@ class Application:
             settings.database,
             settings.durability,
             settings.warehouse_memory,
+            lake=settings.lake,
             most_keys=settings.namespace_keys or None,
             accept_loss=accept_loss,
         )

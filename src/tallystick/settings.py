@@ -211,6 +211,12 @@ class StorageSettings:
     database: Annotated[str | None, Parameter(env_var="TALLYSTICK_DATABASE", metavar="URL", show_default=False)] = None
     """A postgresql:// URL; without it, SQLite in the data directory."""
 
+    lake: Annotated[
+        str | None, Parameter(env_var="TALLYSTICK_LAKE", metavar="DIR|s3://BUCKET/PREFIX", show_default=False)
+    ] = None
+    """Where any number of servers on one PostgreSQL database keep hits: a directory that all of them mount, or object
+    storage. Without it, hits are in the data directory of one server."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)

@@ -171,6 +171,7 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
     assert settings(ran) == {
         "data": ("tallystick-data", "default"),
         "database": ("SQLite in the data directory", "default"),
+        "lake": ("none", "default"),
         "durability": ("full", "TALLYSTICK_DURABILITY"),
         "listen": ("[::1]:8081", "flag"),
         "socket_mode": ("660", "default"),

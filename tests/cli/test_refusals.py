@@ -209,6 +209,13 @@ def test_serve_tells_a_bad_database_url(tmp_path: Path) -> None:
     assert "secret" not in refusal
 
 
+def test_a_lake_without_a_database_for_all_servers_is_refused(tmp_path: Path) -> None:
+    assert refusal_of_serve("--data", tmp_path / "data", "--lake", tmp_path / "lake") == (
+        "--lake needs a PostgreSQL database, which all servers share: add --database postgresql://..."
+    )
+    assert not (tmp_path / "lake").exists()
+
+
 def test_serve_tells_an_unreachable_database(tmp_path: Path) -> None:
     with socket.socket() as closed:
         # Bound and not listening: whoever connects is refused.

@@ -33,7 +33,7 @@ def connecting(url: str) -> Connect:
 @asynccontextmanager
 async def node(url: str, folder: Path, name: str, now: int = NOW) -> AsyncIterator[LakeWarehouse]:
     """A node, at a time that stands still."""
-    place = LakePlace(url, str(folder / "files"), folder / name, MEMORY_MB)
+    place = LakePlace(url, str(folder / "files"), folder / name, folder / "exports", MEMORY_MB)
     warehouse = await LakeWarehouse.open(connecting(url), place, lambda: now, name)
     try:
         yield warehouse

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import statistics
 import sys
 import tempfile
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -23,6 +25,7 @@ from tallystick.cli.support.readiness import place_of, readiness_of
 from tallystick.errors import TallystickError
 from tallystick.ledger import open_database
 from tallystick.ledger.copying import BackupFile, damage, slight_damage
+from tallystick.ledger.database import opened
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
 from tallystick.model.counter import NEVER
@@ -33,7 +36,7 @@ from tallystick.services.operating.backups import last_backup
 from tallystick.services.operating.findings import BACKUP_OLD_MS
 from tallystick.services.privacy import open_to_others
 from tallystick.settings import Settings, lifetime_text
-from tallystick.warehouse import WarehouseStorage, warehouse_storage
+from tallystick.warehouse import WarehouseStorage, lake_standing, warehouse_storage
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.surface import default_rates
 
@@ -47,6 +50,9 @@ SYNCING_AT_MOST_S = 1.0
 BLOCK = b"\0" * 4096
 SLOW_SYNC_S = 0.020
 UNBELIEVABLE_SYNC_S = 0.000_010
+
+LAKE_BEHIND_S = 15.0
+"""Another server takes over within ten seconds."""
 
 LITTLE_SPACE = 1 << 30
 NO_SPACE = 64 << 20
@@ -107,7 +113,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from _server(settings)
     yield _database(settings)
     yield from _clock_of_ledger(settings)
-    yield _hits(settings.data)
+    yield _hits(settings.data) if settings.lake is None else _lake(settings, settings.lake)
     if settings.data.is_dir():
         yield _backup(settings.data)
     yield from _hosts(settings)
@@ -120,6 +126,8 @@ def damages(settings: Settings, *, thorough: bool) -> Iterator[Check]:
     """Checks whether the files are undamaged and fit together."""
     if settings.database is None:
         yield _sqlite_file("ledger file", settings.data / LEDGER_FILE, thorough=thorough)
+    if settings.lake is not None:
+        return
     for what, file in warehouse_storage(settings.data).sqlite_files().items():
         yield _sqlite_file(what, file, thorough=thorough)
     if thorough:
@@ -308,6 +316,32 @@ def _hits(data: Path) -> Check:
         return Check("OK", "hits", f"{storage.describe()}: {size}, {storage.count():,} hits")
     except TallystickError as error:
         return Check("FAIL", "hits", str(error))
+
+
+def _lake(settings: Settings, lake: str) -> Check:
+    """Which server brings hits into the lake, and how far the lake reaches."""
+    from tallystick.ledger.postgresql import PostgresqlDatabase  # noqa: PLC0415  # only where it is used
+
+    try:
+        database = open_database(settings.database, settings.data)
+        if not isinstance(database, PostgresqlDatabase):
+            return Check("FAIL", "lake", "--lake needs a PostgreSQL database: add --database postgresql://...")
+        standing = lake_standing(partial(opened, database))
+    except TallystickError as error:
+        return Check("FAIL", "lake", str(error))
+    if standing is None:
+        return Check("OK", "lake", f"no server has used {lake} with this database yet; the first one creates it")
+    here = socket.gethostname()
+    of_this_machine = " (this machine)" if standing.mover.rpartition("-")[0] == here else ""
+    waits = f"{standing.waiting:,} acknowledged hits are not in it yet"
+    if not standing.mover:
+        none = "no server brings hits into it at this moment: start one with the same --database and --lake"
+        return Check("WARN" if standing.waiting else "OK", "lake", f"{lake}: {none}; {waits}")
+    result = f"{lake}: {standing.mover}{of_this_machine} brings hits into it; {waits}"
+    if standing.behind > LAKE_BEHIND_S:
+        late = f"the oldest for {standing.behind:,.0f} seconds: see the log of {standing.mover}"
+        return Check("WARN", "lake", f"{result}, {late}")
+    return Check("OK", "lake", result)
 
 
 def _backup(data: Path) -> Check:

@@ -33,7 +33,6 @@ from tallystick.server.listening import (
     open_listeners,
     sockets_of_systemd,
 )
-from tallystick.server.notifying import notify_service_manager
 from tallystick.services.clock import confirm
 from tallystick.settings import Settings, listen_text
 from tallystick.warehouse import warehouse_storage
@@ -109,7 +108,6 @@ async def _serve(settings: Settings, listeners: Listeners, *, accept_loss: bool,
     for number in STOP_SIGNALS:
         # Nothing is accepted yet, and each migration is one transaction: the process may end at once.
         loop.add_signal_handler(number, _leave_at_once, listeners)
-    notify_service_manager(status="opening the data; a new version migrates it first")
     application = await Application.open(settings, accept_loss=accept_loss)
     try:
         if confirm_clock:
@@ -140,9 +138,7 @@ async def answer_requests(
     await server.start(listeners.sockets)
     tell_addresses(settings.data, map(_own_address, listeners.addresses), settings.base_path)
     greet()
-    notify_service_manager(state="READY", status=f"listening at {listen_text(listeners.addresses)}")
     await stopping.wait()
-    notify_service_manager(state="STOPPING", status="completing accepted requests")
     listeners.remove_files()
     server.close_listeners()
     await _take_leave(application)
@@ -252,6 +248,8 @@ def _greet(
     if settings.public_counters == "open":
         lines.append(f"  count     {_command(first)}{settings.base_path}/hit/example.com/visits")
     lines.append(f"  data      {place}")
+    if settings.lake is not None:
+        lines.append(f"  hits      {settings.lake}, shared by all servers on this database")
     if not owned:
         lines.append(
             "  analytics are owned by another server on this database; until it stops, this one answers pageviews and"

@@ -150,7 +150,7 @@ class JobWorker:
     async def work(self) -> int:
         """Do all due jobs. Returns the number of remaining ones.
 
-        Jobs are left to the server that owns the analytics, which has the hits.
+        Jobs are left to the server that has the hits, or writes those that all share.
 
         Raises:
             StoreUnavailable: the ledger cannot be read, or pending hits cannot be stored.
@@ -160,7 +160,7 @@ class JobWorker:
             await self._settle([job for _, job in jobs])
         self._not_before = {n: self._not_before.get(n, now + self._seen_within) for n, _ in jobs}
         self._failing &= self._not_before.keys()
-        if not self._warehouse.owned:
+        if not self._warehouse.carries_out_jobs:
             self._failing.clear()
             return len(jobs)
         if any(self._not_before[number] <= now for number, _ in jobs):
@@ -236,6 +236,8 @@ class JobWorker:
     async def tidy(self) -> None:
         """Once an hour, remove old hits and records."""
         now = self._clock()
+        if self._warehouse.shared and not self._warehouse.carries_out_jobs:
+            return
         if self._tidied is not None and now - self._tidied < TIDIED_EVERY_S:
             return
         seconds = self._warehouse.clock()

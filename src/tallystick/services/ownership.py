@@ -47,7 +47,7 @@ class Claim(Struct, frozen=True):
 class Ownership:
     """Holds the lease if possible, and makes the warehouse refuse requests without it.
 
-    On a database with one server, it does nothing and the warehouse never refuses.
+    On a database with one server, or with hits that all servers share, it does nothing and the warehouse never refuses.
 
     Args:
         data: the data directory.
@@ -66,7 +66,7 @@ class Ownership:
     ) -> None:
         self._ledger, self._warehouse, self._data, self._clock = ledger, warehouse, data, clock
         self._forget = forget
-        self._shared = ledger.database.lanes_alone
+        self._shared = ledger.database.lanes_alone and not warehouse.shared
         self._instance = secrets.token_hex(ID_BYTES)
         self._holder = ""
         self._starts = True

@@ -104,6 +104,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
     warehouse: Warehouse,
     *,
     data: Path,
+    shared: Path | None = None,
     knowledge: Knowledge | None = None,
     seals: Seals | None = None,
     admits_new_name: Admits | None = None,
@@ -116,6 +117,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
 
     Args:
         data: the data directory.
+        shared: the folder of uploads and imports; None for the data directory.
         knowledge: countries and spam referrers that hits are compared with; by default only those built in.
         seals: with the key of this data directory; without them the secrets of authenticator apps are valid until the
             server stops.
@@ -125,6 +127,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         default_site: the site that counts for Hosts without a site.
         hide_foreign: refuse changes of foreign shared counters with "not found" in place of "forbidden".
     """
+    shared = shared or data
     names, following, in_flight, kept = Names(ledger), Following(ledger), InFlight(), KeptCache(ledger)
     questions = Questions(ledger, warehouse)
     clock, readiness, tasks = ClockWatch(ledger, warehouse.clock), Readiness(ledger, warehouse), BackgroundTasks()
@@ -155,7 +158,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         questions=questions,
         funnel_questions=FunnelQuestions(ledger, warehouse, questions),
         aggregates=aggregates,
-        uploads=Uploads(ledger, warehouse, sites, ingest, aggregates, data / "uploads", data / "imports"),
+        uploads=Uploads(ledger, warehouse, sites, ingest, aggregates, shared / "uploads", shared / "imports"),
         goals=Goals(kept),
         funnels=Funnels(kept),
         segments=Segments(kept),

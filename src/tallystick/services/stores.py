@@ -2,17 +2,23 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from tallystick.errors import InvalidSetting
 from tallystick.ledger import Database, Ledger, Session
+from tallystick.ledger.database import opened
 from tallystick.ledger.migrations import all_migrations
+from tallystick.ledger.postgresql import PostgresqlDatabase
 from tallystick.services.sharing.changes import CHANGES
-from tallystick.warehouse import Warehouse, open_warehouse
+from tallystick.warehouse import Warehouse, lake_standing, open_lake, open_warehouse
 from tallystick.warehouse.types import LedgerMarks, NewestIds
 
 IDS_PASSED_OVER = 1_000
 """Ids of each kind that are skipped after the ledger has lost some: it may have given more than the hits show."""
+
+OBJECT_STORAGE = "s3://"
 
 HIT_IDS = {"site": "site", "path": "path", "campaign": "campaign"}
 """The sequences of the ids that hits refer to, by field of ``NewestIds``."""
@@ -48,6 +54,42 @@ async def opened_warehouse(
         await warehouse.close()
         raise
     return warehouse
+
+
+async def opened_lake(database: PostgresqlDatabase, lake: str, data: Path, memory_mb: int) -> Warehouse:
+    """Open the warehouse that all servers on a database share.
+
+    Args:
+        lake: a directory that all servers have, or ``s3://BUCKET/PREFIX``.
+        data: the data directory of this server, for what it needs while it runs.
+
+    Raises:
+        StartRefused: it cannot be opened.
+    """
+    shared = shared_folder(lake, data)
+    files = str(shared / "hits") if shared != data else lake
+    connect, exports = partial(opened, database), shared / "exports"
+    return await open_lake(connect, database.url, files, work=data / "lake", exports=exports, memory_mb=memory_mb)
+
+
+def refuse_beside_lake(database: Database) -> None:
+    """Refuse a server of its own hits on a database whose servers share theirs.
+
+    Raises:
+        InvalidSetting
+        StoreUnavailable: the database does not answer.
+    """
+    if isinstance(database, PostgresqlDatabase) and lake_standing(partial(opened, database)) is not None:
+        msg = f"the servers on {database.describe()} share their hits: add the --lake that they have"
+        raise InvalidSetting(msg)
+
+
+def shared_folder(lake: str | None, data: Path) -> Path:
+    """The folder of files that are read by whoever has the hits: uploads, imports and exports.
+
+    Where hits are in object storage, they are in the data directory of the server that got or wrote them.
+    """
+    return data if lake is None or lake.startswith(OBJECT_STORAGE) else Path(lake)
 
 
 async def note(

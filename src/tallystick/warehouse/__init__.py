@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tallystick.warehouse.types import IdempotencyRecord, LedgerMarks, ParquetHit, Present, Stored
 from tallystick.warehouse.warehouse import Warehouse, WarehouseSession, WarehouseStorage, WarehouseWriteSession, seconds
+
+if TYPE_CHECKING:
+    from tallystick.warehouse.lake.connecting import Connect
+    from tallystick.warehouse.lake.lease import LakeStanding
 
 OWN_FILES = ("warehouse*", "warehouse.temp/*", "exports/*")
 """Patterns of the files that a warehouse writes into a data directory."""
@@ -19,6 +23,8 @@ __all__ = [
     "WarehouseSession",
     "WarehouseStorage",
     "WarehouseWriteSession",
+    "lake_standing",
+    "open_lake",
     "open_warehouse",
     "parquet_row_count",
     "parquet_rows",
@@ -60,6 +66,51 @@ async def open_warehouse(  # noqa: PLR0913  # independent options
     return await DuckDbWarehouse.open(
         data / WAREHOUSE_FILE, durability, memory_mb, clock, ledger=ledger, commits=commits, accept_loss=accept_loss
     )
+
+
+async def open_lake(  # noqa: PLR0913  # independent options
+    connect: "Connect",
+    catalogue: str,
+    files: str,
+    *,
+    work: Path,
+    exports: Path,
+    memory_mb: int = 512,
+    clock: Callable[[], int] = seconds,
+) -> Warehouse:
+    """Open the warehouse that several servers share; the first one creates it.
+
+    Args:
+        connect: opens connections to the PostgreSQL database.
+        catalogue: the database's URL.
+        files: a directory that all servers have, or ``s3://BUCKET/PREFIX``.
+        work: a directory of this server.
+        exports: the folder of exports.
+        memory_mb: memory for reports and changes, in MB.
+        clock: Unix seconds.
+
+    Raises:
+        DatabaseUnreachable: it cannot be opened.
+        DatabaseUnsuitable: DuckDB lacks an extension.
+        DatabaseSchemaRefused: it was written by a newer program.
+    """
+    from tallystick.warehouse.lake.warehouse import LakePlace, LakeWarehouse  # noqa: PLC0415  # see above
+
+    place = LakePlace(catalogue, files, work, exports, memory_mb)
+    return await LakeWarehouse.open(connect, place, clock)
+
+
+def lake_standing(connect: "Connect") -> "LakeStanding | None":
+    """How the servers on a lake do; None if none has started yet.
+
+    Raises:
+        StoreUnavailable: PostgreSQL does not answer.
+    """
+    from tallystick.warehouse.lake.connecting import connected  # noqa: PLC0415  # only where there are several servers
+    from tallystick.warehouse.lake.lease import standing  # noqa: PLC0415
+
+    with connected(connect) as opened:
+        return standing(opened)
 
 
 def warehouse_storage(data: Path) -> WarehouseStorage:

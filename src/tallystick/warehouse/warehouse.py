@@ -18,7 +18,6 @@ from tallystick.model.question import Answer, Match, Question
 from tallystick.model.selection import Selection
 from tallystick.warehouse.types import (
     BotRow,
-    ChoreCounts,
     ComparedVisits,
     DimensionCount,
     Figures,
@@ -341,16 +340,23 @@ class Warehouse(Protocol):
         owned_until: on the monotonic clock. Later, hits are neither stored nor read, because another server may own
             the analytics; jobs (``write``) continue.
         losses: what was missing at the start, and was accepted.
+        shared: whether other servers store and read the same hits.
     """
 
     clock: Callable[[], int]
     exports: Path
     owned_until: float
     losses: Sequence[Loss]
+    shared: bool
 
     @property
     def owned(self) -> bool:
         """Whether this server owns the analytics: only it stores and reads hits."""
+        ...
+
+    @property
+    def carries_out_jobs(self) -> bool:
+        """Whether this server carries out jobs, exports and imports: one at a time does."""
         ...
 
     def require_owned(self) -> None:
@@ -447,11 +453,6 @@ class Warehouse(Protocol):
     @property
     def failing(self) -> bool:
         """Whether the newest transaction failed."""
-        ...
-
-    @property
-    def chores(self) -> ChoreCounts | None:
-        """What this server has done to keep a shared warehouse small; None for an embedded one."""
         ...
 
     async def close(self) -> None:

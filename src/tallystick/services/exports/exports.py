@@ -165,12 +165,12 @@ class Exports:
     async def write_next(self) -> bool:
         """Write the oldest pending export. Returns whether one was pending.
 
-        Only the owner of the analytics writes exports.
+        One server at a time writes exports: the owner of the analytics, or the one that writes hits that all share.
 
         Raises:
             StoreUnavailable: it is written later.
         """
-        if not self._warehouse.owned:
+        if not self._warehouse.carries_out_jobs:
             return False
         export = await self._ledger.read(_next)
         if export is None:

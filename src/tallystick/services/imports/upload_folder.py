@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -159,17 +160,18 @@ class UploadFolder:
         self.remove_file(upload)
         self._record(upload.id).unlink(missing_ok=True)
 
-    def remove_unfinished(self, arriving: set[str]) -> None:
+    def remove_unfinished(self, arriving: set[str], older: float = 0.0) -> None:
         """Remove what a killed server has left: files without a record.
 
         Args:
             arriving: ids of uploads that are still arriving.
+            older: seconds since the last change of a file that is removed.
         """
         # In this order: whoever ends to arrive meanwhile has a record by then.
         files = [file for file in self._folder.glob("*") if file.name.partition(".")[0] not in arriving]
         recorded = {upload.id for upload in self._all()}
         for file in files:
-            if file.name.partition(".")[0] not in recorded:
+            if file.name.partition(".")[0] not in recorded and _age(file) >= older:
                 file.unlink(missing_ok=True)
 
     def _record(self, id_: str) -> Path:
@@ -179,6 +181,13 @@ class UploadFolder:
         for file in self._folder.glob("*.json"):
             if (upload := self.one(file.stem)) is not None:
                 yield upload
+
+
+def _age(file: Path) -> float:
+    """Seconds since the last change; 0 if the file is gone."""
+    with suppress(FileNotFoundError):
+        return max(0.0, time.time() - file.stat().st_mtime)
+    return 0.0
 
 
 def _decoded(content: bytes) -> Upload:

@@ -65,6 +65,8 @@ MOST_STARTS = 3
 """How often the server may end before something of a file is stored. Then it is taken for the cause."""
 ROW_KEPT_MS = 90 * 24 * 3_600_000
 LOOKED_KEPT_MS = 24 * 3_600_000
+UNFINISHED_KEPT_S = 24 * 3_600.0
+"""How long a file that may still arrive at another server is kept after its last change."""
 """How long a file that was only looked at waits for a word."""
 LOOKED_EVERY_S = 10.0
 SWEEP_EVERY_S = 3_600.0
@@ -289,7 +291,9 @@ class Uploads:
 
     async def sweep(self) -> None:
         """Remove what a killed server has left, records of deleted sites, and those that are older than 90 days."""
-        await asyncio.to_thread(self._folder.remove_unfinished, self._arriving)
+        # What arrives at other servers is not known here.
+        older = UNFINISHED_KEPT_S if self._warehouse.shared else 0.0
+        await asyncio.to_thread(self._folder.remove_unfinished, self._arriving, older)
         before = self._ledger.clock() - ROW_KEPT_MS
         for upload in await asyncio.to_thread(self._folder.all):
             old = upload.finished is not None and upload.finished < before
@@ -308,7 +312,7 @@ class Uploads:
         Raises:
             StoreUnavailable: it is imported later.
         """
-        if not self._warehouse.owned:
+        if not self._warehouse.carries_out_jobs:
             return False
         uploads = await asyncio.to_thread(self._folder.all)
         self._current = next((upload for upload in uploads if upload.pending), None)

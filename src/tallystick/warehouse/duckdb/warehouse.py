@@ -51,6 +51,7 @@ class DuckDbWarehouse:
         self._readers = WarehouseReaders(store)
         self.exports = store.file.with_name(EXPORTS_DIRECTORY)
         self.owned_until = float("inf")
+        self.shared = False
 
     @classmethod
     async def open(  # noqa: PLR0913  # independent options
@@ -120,6 +121,11 @@ class DuckDbWarehouse:
     def owned(self) -> bool:
         """Whether this server owns the analytics: only it stores and reads hits."""
         return time.monotonic() < self.owned_until
+
+    @property
+    def carries_out_jobs(self) -> bool:
+        """Whether this server carries out jobs: the owner does."""
+        return self.owned
 
     def require_owned(self) -> None:
         """Refuse a request on a server that does not own the analytics.
@@ -242,11 +248,6 @@ class DuckDbWarehouse:
     def failing(self) -> bool:
         """Whether the newest transaction of either thread failed."""
         return self._writer.last_failed or self._mover.last_failed
-
-    @property
-    def chores(self) -> None:
-        """An embedded warehouse needs none but checkpoints."""
-        return
 
     async def close(self) -> None:
         """Finish accepted hits and calls, and close; the WAL is folded into the database file."""

@@ -141,7 +141,7 @@ class LeaseKeeper:
         if time.monotonic() - self._counted < COUNTS_EVERY_S:
             return
         with translated(opened):
-            _, _, hits = queries.waiting(opened.connection)
+            _, hits, _ = queries.waiting(opened.connection)
         state = lease.state(opened)
         self.unmoved, self.holder = int(hits), state.holder if state.valid else ""
         self._counted = time.monotonic()

@@ -28,6 +28,20 @@ class LeaseState(NamedTuple):
     moves: int
 
 
+class LakeStanding(NamedTuple):
+    """How the nodes on a lake do.
+
+    Attributes:
+        mover: the node that brings hits into the lake; empty for none at this moment.
+        waiting: number of acknowledged hits that are not in the lake.
+        behind: seconds since the oldest of them was acknowledged; 0 without any.
+    """
+
+    mover: str
+    waiting: int
+    behind: float
+
+
 class LeaseHeld(NamedTuple):
     """An extension that succeeded.
 
@@ -66,6 +80,17 @@ def ask_for(opened: LakeConnection, node: str) -> None:
     """Ask the holder for the lease, and wake it."""
     with translated(opened):
         queries.want_lease(opened.connection, node=node)
+
+
+def standing(opened: LakeConnection) -> LakeStanding | None:
+    """How the nodes do; None if none has started yet."""
+    with translated(opened):
+        there = opened.connection.execute("SELECT to_regclass('tallystick_hits.lease') IS NOT NULL").fetchone()
+        if there != (True,):
+            return None
+        _, hits, age = queries.waiting(opened.connection)
+    held = state(opened)
+    return LakeStanding(held.holder if held.valid else "", int(hits), float(age or 0))
 
 
 def state(opened: LakeConnection) -> LeaseState:

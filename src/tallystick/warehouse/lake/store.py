@@ -7,7 +7,7 @@ lease commits; see ``catalogue``.
 import re
 import shutil
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import duckdb
 
@@ -33,7 +33,6 @@ from tallystick.warehouse.lake.catalogue import (
     create_or_migrate,
     raise_fence,
 )
-from tallystick.warehouse.lake.cleaning import CleaningConnection
 from tallystick.warehouse.lake.extensions import LAKE, OBJECT_STORAGE, load_extensions
 
 NAME = "lake"
@@ -49,6 +48,7 @@ class LakeStore(Instance):
         files: the directory of the Parquet files, which all servers have, or ``s3://BUCKET/PREFIX``.
         memory_mb: memory of DuckDB, in MB.
         work: a directory of this process: what DuckDB spills, and its exports.
+        exports: another folder of exports; None for the one in ``work``.
         epoch: of the lease; None for reading only.
     """
 
@@ -60,12 +60,21 @@ class LakeStore(Instance):
         "python_enable_replacements": False,
     }
 
-    def __init__(self, catalogue: str, files: str, memory_mb: int, *, work: Path, epoch: int | None = None) -> None:
+    def __init__(  # noqa: PLR0913  # its parts
+        self,
+        catalogue: str,
+        files: str,
+        memory_mb: int,
+        *,
+        work: Path,
+        exports: Path | None = None,
+        epoch: int | None = None,
+    ) -> None:
         super().__init__()
         self.catalogue, self.epoch = catalogue, epoch
         self.files = files if files.startswith(S3) else str(Path(files).absolute())
         self.files = self.files.rstrip("/") + "/"
-        self.exports = work.absolute() / EXPORTS_DIRECTORY
+        self.exports = exports.absolute() if exports else work.absolute() / EXPORTS_DIRECTORY
         self._spilled = work.absolute() / SPILLED_DIRECTORY
         self._memory_mb = memory_mb
 
@@ -140,7 +149,7 @@ class LakeStore(Instance):
     def _cursor(self, root: Connection) -> Connection:
         connection = root.cursor()
         connection.execute(f"USE {NAME}")
-        return cast("Connection", CleaningConnection(connection))
+        return connection
 
 
 def lake_error(error: duckdb.Error) -> StoreUnavailable:

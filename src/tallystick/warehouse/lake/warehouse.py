@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import socket
 import time
 from asyncio import AbstractEventLoop, Future, Task
 from collections.abc import Callable, Mapping, Sequence
@@ -24,13 +25,15 @@ from tallystick.warehouse.lake.migrations import migrate
 from tallystick.warehouse.lake.mover import LakeMover
 from tallystick.warehouse.lake.reach import Reach
 from tallystick.warehouse.lake.store import LakeStore, lake_error
-from tallystick.warehouse.types import ChoreCounts, IdempotencyRecord, Loss, NewestIds, Stored, WarehouseMarks
+from tallystick.warehouse.types import IdempotencyRecord, Loss, NewestIds, Stored, WarehouseMarks
 from tallystick.warehouse.warehouse import seconds
 
 CREATED_WITHIN_S = 30.0
 """How long a start waits until the lake is there: the first mover creates it."""
 LOOKS_EVERY_S = 0.1
-NODE_BYTES = 4
+NODE_BYTES = 2
+"""Of a random number in a node's name: two servers of one machine differ."""
+
 NO_MARKS = WarehouseMarks("", 0, 0, 0, NewestIds())
 """Hits and ledger are in one database, so that neither can lose what the other has noted."""
 
@@ -44,16 +47,19 @@ class LakePlace:
     Args:
         catalogue: URL of the PostgreSQL database.
         files: a directory that all nodes have, or ``s3://BUCKET/PREFIX``.
-        work: a directory of this process, for what DuckDB spills, and exports.
+        work: a directory of this process, for what DuckDB spills.
+        exports: the folder of exports.
         memory_mb: memory of DuckDB.
     """
 
-    def __init__(self, catalogue: str, files: str, work: Path, memory_mb: int) -> None:
-        self.catalogue, self.files, self.work, self.memory_mb = catalogue, files, work, memory_mb
+    def __init__(self, catalogue: str, files: str, work: Path, exports: Path, memory_mb: int) -> None:
+        self.catalogue, self.files, self.work, self.exports = catalogue, files, work, exports
+        self._writes_mb = memory_mb // 3
+        self._reads_mb = memory_mb - self._writes_mb
 
     def reading(self) -> LakeStore:
         """The lake for reading, not opened yet."""
-        return LakeStore(self.catalogue, self.files, self.memory_mb - self.memory_mb // 3, work=self.work / "reads")
+        return self._store(self._reads_mb, self.work / "reads", None)
 
     def opened_for_writing(self, epoch: int) -> LakeStore:
         """The lake for the mover.
@@ -61,10 +67,12 @@ class LakePlace:
         Raises:
             StartRefused: it cannot be opened.
         """
-        work = self.work / "writes"
-        store = LakeStore(self.catalogue, self.files, self.memory_mb // 3, work=work, epoch=epoch)
+        store = self._store(self._writes_mb, self.work / "writes", epoch)
         store.open()
         return store
+
+    def _store(self, memory_mb: int, work: Path, epoch: int | None) -> LakeStore:
+        return LakeStore(self.catalogue, self.files, memory_mb, work=work, exports=self.exports, epoch=epoch)
 
 
 class LakeWarehouse:
@@ -86,6 +94,7 @@ class LakeWarehouse:
         self.clock, self.node = clock, node
         self.losses: Sequence[Loss] = ()
         self.owned_until = float("inf")
+        self.shared = True
         self.exports = store.exports
         self._store, self._mover, self._loop = store, mover, loop
         self._journal = LakeJournal(connect, node, loop)
@@ -103,7 +112,7 @@ class LakeWarehouse:
         Args:
             connect: opens connections to the PostgreSQL database.
             clock: Unix seconds.
-            node: names this node in the database; by default a random name.
+            node: names this node in the database; by default the machine's name, with a random number.
 
         Raises:
             DatabaseUnreachable: it cannot be opened.
@@ -111,7 +120,7 @@ class LakeWarehouse:
             DatabaseSchemaRefused: it was written by a newer program.
         """
         loop = asyncio.get_running_loop()
-        node = node or secrets.token_hex(NODE_BYTES)
+        node = node or f"{socket.gethostname()}-{secrets.token_hex(NODE_BYTES)}"
         await asyncio.to_thread(migrate, connect)
         mover = LakeMover(connect, place.opened_for_writing, node, clock)
         opening = asyncio.ensure_future(asyncio.to_thread(_opened_for_reading, place, mover))
@@ -247,11 +256,6 @@ class LakeWarehouse:
     def failing(self) -> bool:
         """Whether the newest transaction failed."""
         return self._journal.last_failed or self._mover.last_failed
-
-    @property
-    def chores(self) -> ChoreCounts:
-        """What this node has done to keep the lake small."""
-        return self._mover.chores.counts
 
     async def close(self) -> None:
         """Finish accepted hits and calls, and close; another node becomes the mover."""

@@ -27,8 +27,9 @@ SELECT key, fingerprint, answer, created FROM tallystick_hits.request WHERE key 
 DELETE FROM tallystick_hits.request WHERE created < :before;
 
 -- name: waiting()^
--- The newest batch that is not in the lake, or NULL; and the numbers of such batches and of their hits.
-SELECT max(seq), count(*), coalesce(sum(hits), 0) FROM tallystick_hits.batch;
+-- The numbers of batches that are not in the lake and of their hits, and the age of the oldest, in seconds, or NULL.
+SELECT count(*), coalesce(sum(hits), 0), extract(epoch FROM clock_timestamp() - min(stored))::double precision
+FROM tallystick_hits.batch;
 
 -- name: newest_waiting()^
 -- The newest batch that is not in the lake, or NULL. Where there is one, the mover is notified: a read waits for it.
