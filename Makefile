@@ -21,11 +21,17 @@ test: .venv/.dev ## All tests, PostgreSQL and the published clients included; PR
 	PYTEST_DEBUG_TEMPROOT=$(TESTS_IN) $(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadfile
 	$(MAKE) test-nodes
 
-# The shared warehouse has the newest DuckDB for which its extensions exist, in an environment of its own. The tests of
-# the embedded one run there on both, with fewer generated examples.
-NODES := PYTEST_DEBUG_TEMPROOT=$(TESTS_IN) TALLYSTICK_TEST_EXAMPLES=10 .venv-nodes/bin/python -m pytest \
+# The shared warehouse has the newest DuckDB for which its extensions exist, in an environment of its own. There the
+# tests of the embedded one run on both, with few generated examples.
+NODES := PYTEST_DEBUG_TEMPROOT=$(TESTS_IN) TALLYSTICK_TEST_EXAMPLES=3 .venv-nodes/bin/python -m pytest \
 	--numprocesses=$(PROCESSES) --dist=loadfile
-ON_BOTH := $(addprefix tests/warehouse/test_,aggregates.py left_out.py reading.py reports.py)
+VISITS := visits_are_what_hits_say a_judged_visit_that_is_gone_is_not_entered_any_more a_move_that_fails_changes_no_visit
+APPENDING := every_field_is_stored_as_it_came nothing_given_is_empty_not_null a_write_that_raises_changes_nothing \
+	an_append_larger_than_a_transaction a_file_of_a_newer_program_is_refused_and_left_alone
+ON_BOTH := $(addprefix tests/questions/test_,oracle.py funnels.py marking.py sums.py) \
+	$(addprefix tests/warehouse/test_,aggregates.py left_out.py reading.py reports.py sessions.py) \
+	$(addprefix tests/warehouse/test_visits.py::test_,$(VISITS)) \
+	$(addprefix tests/warehouse/test_appending.py::test_,$(APPENDING))
 test-nodes: .venv-nodes/.dev ## The shared warehouse's tests, and those of both on its version of DuckDB
 	$(NODES) tests/lake
 	$(NODES) $(ON_BOTH)

@@ -1,5 +1,6 @@
 """Only the holder of the lease commits to the lake."""
 
+import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -96,6 +97,24 @@ def test_a_missing_extension_is_said_in_one_line(opened: Opener, monkeypatch: py
         opened()
     assert "\n" not in str(refused.value)
     assert "INSTALL ducklake; INSTALL postgres_scanner;" in str(refused.value)
+
+
+HOSTILE = ("'", "\\", "a\0", "\0", "a'); DROP TABLE request; --", "\0) OR pg_sleep(9) IS NULL --", "{", "é😀")
+
+
+def test_values_are_never_a_part_of_a_statement_to_the_catalogue(opened: Opener) -> None:
+    with opened(1).session() as session:
+        for size in (1, 2_000):  # rows in the catalogue, and in a file
+            for value in HOSTILE:
+                row = [value, "", "", size]
+                session.connection.execute("INSERT INTO request SELECT $1, $2, $3, $4 FROM range($4)", row)
+        total = len(HOSTILE) * 2_001
+        of_all = "SELECT count(*) FROM request WHERE key IN (SELECT unnest(CAST(? AS VARCHAR[])))"
+        assert session.connection.execute(of_all, [list(HOSTILE)]).fetchall() == [(total,)]
+        of_two = "SELECT count(*) FROM request WHERE key = $a OR key = $b"
+        for first, second in itertools.permutations(HOSTILE, 2):
+            assert session.connection.execute(of_two, {"a": first, "b": second}).fetchall() == [(4_002,)]
+        session.connection.execute("DELETE FROM request")
 
 
 def test_queries_reach_no_other_file(opened: Opener, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def assert_sums(found: FunnelAnswer) -> None:
             assert sum(each.visits for each in step.left_to) + step.exits <= step.dropped
 
 
-@settings(max_examples=30)
+@settings(max_examples=min(30, settings().max_examples))
 @given(drawn=funnels())
 def test_without_optional_steps_the_others_are_the_same(drawn: tuple[int, FunnelQuestion]) -> None:
     begin, drawn_question = drawn

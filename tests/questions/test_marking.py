@@ -106,7 +106,7 @@ def test_the_hits_of_a_question_are_found(marking: tuple[int, Question, int]) ->
     assert sorted(found) == sorted(right(known.rows, question))
 
 
-@settings(max_examples=40)
+@settings(max_examples=min(40, settings().max_examples))
 @given(steps=st.lists(markings(), min_size=1, max_size=3), last=st.integers(1, 300))
 def test_marked_hits_and_their_visits_are_the_oracles(steps: list[tuple[int, Question, int]], last: int) -> None:
     begin = steps[0][0]
@@ -123,7 +123,7 @@ def test_marked_hits_and_their_visits_are_the_oracles(steps: list[tuple[int, Que
             assert rows_in(known) == after, "a key is carried out once"
 
 
-@settings(max_examples=40)
+@settings(max_examples=min(40, settings().max_examples))
 @given(marking=markings())
 def test_what_was_marked_as_bots_is_brought_back_as_it_was(marking: tuple[int, Question, int]) -> None:
     begin, question, _ = marking

@@ -10,6 +10,8 @@ import duckdb
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from support import lakes
+from support.prepared import kept_folder
 from tallystick.model.dimensions import (
     BOT,
     EVENT_NAME,
@@ -139,20 +141,31 @@ def _row(random: Random, site: int, session: int, created: int, texts: dict[str,
 
 
 def _session(rows: list[Row]) -> DuckDbSession:
-    connection = duckdb.connect(":memory:")
-    for step in all_steps():
-        connection.execute(step.sql)
+    connection = _empty_tables()
     names = list(rows[0])
     marks = ", ".join("?" * len(names))
+    connection.execute("BEGIN")
     connection.executemany(
         f"INSERT INTO hit ({', '.join(names)}) VALUES ({marks})",
         [list(row.values()) for row in rows],
     )
+    connection.execute("COMMIT")
     people = f"(SELECT {visits.hit_columns()} FROM hit WHERE bot = 0 AND session <> 0)"
     connection.execute(f"INSERT INTO visit {visits.visits_of(people)}")
     regular.judge_all(connection)
     connection.execute("UPDATE mark SET judged_until = (SELECT quantile_disc(ended, 0.7) FROM visit)")
     return DuckDbSession(connection, named_queries())
+
+
+def _empty_tables() -> duckdb.DuckDBPyConnection:
+    if lakes.ON_LAKE:
+        store = lakes.LakeBehindJournal(kept_folder() / "world", lakes.MEMORY_MB)
+        store.open()
+        return store.borrow().connection
+    connection = duckdb.connect(":memory:")
+    for step in all_steps():
+        connection.execute(step.sql)
+    return connection
 
 
 # Questions.

@@ -189,7 +189,7 @@ histories = st.builds(
 
 
 @given(history=histories)
-@settings(max_examples=30)
+@settings(max_examples=min(30, settings().max_examples))
 def test_visits_are_what_hits_say(history: list[tuple[str, Any]]) -> None:
     async def live() -> None:
         with TemporaryDirectory() as folder:

@@ -33,6 +33,7 @@ from tallystick.server.listening import (
     open_listeners,
     sockets_of_systemd,
 )
+from tallystick.server.notifying import notify_service_manager
 from tallystick.services.clock import confirm
 from tallystick.settings import Settings, listen_text
 from tallystick.warehouse import warehouse_storage
@@ -108,6 +109,7 @@ async def _serve(settings: Settings, listeners: Listeners, *, accept_loss: bool,
     for number in STOP_SIGNALS:
         # Nothing is accepted yet, and each migration is one transaction: the process may end at once.
         loop.add_signal_handler(number, _leave_at_once, listeners)
+    notify_service_manager(status="opening the data; a new version migrates it first")
     application = await Application.open(settings, accept_loss=accept_loss)
     try:
         if confirm_clock:
@@ -138,7 +140,9 @@ async def answer_requests(
     await server.start(listeners.sockets)
     tell_addresses(settings.data, map(_own_address, listeners.addresses), settings.base_path)
     greet()
+    notify_service_manager(state="READY", status=f"listening at {listen_text(listeners.addresses)}")
     await stopping.wait()
+    notify_service_manager(state="STOPPING", status="completing accepted requests")
     listeners.remove_files()
     server.close_listeners()
     await _take_leave(application)

@@ -304,3 +304,25 @@ class Loss(Struct, frozen=True):
     of_ledger: bool = False
     foreign: bool = False
     of_old: bool = False
+
+
+class ChoreCounts(Struct):
+    """What was done to keep a shared warehouse small since this server's start, and what it consists of.
+
+    Attributes:
+        failures: rounds that ended with an error.
+        files, bytes: of hits, when this server last looked.
+        scheduled: files that are to be removed.
+    """
+
+    seconds: float = 0.0
+    flushed_rows: int = 0
+    rewritten_files: int = 0
+    merged_files: int = 0
+    expired_snapshots: int = 0
+    removed_files: int = 0
+    failures: int = 0
+    files: int = 0
+    bytes: int = 0
+    snapshots: int = 0
+    scheduled: int = 0

@@ -18,6 +18,7 @@ from tallystick.model.question import Answer, Match, Question
 from tallystick.model.selection import Selection
 from tallystick.warehouse.types import (
     BotRow,
+    ChoreCounts,
     ComparedVisits,
     DimensionCount,
     Figures,
@@ -453,6 +454,11 @@ class Warehouse(Protocol):
     @property
     def failing(self) -> bool:
         """Whether the newest transaction failed."""
+        ...
+
+    @property
+    def chores(self) -> ChoreCounts | None:
+        """What this server has done to keep a shared warehouse small; None for an embedded one."""
         ...
 
     async def close(self) -> None:

@@ -46,6 +46,14 @@ FAMILIES = {
     "tallystick_hits_waiting": "gauge",
     "tallystick_hits_unmoved": "gauge",
     "tallystick_sessions": "gauge",
+    **{f"tallystick_lake_{name}": "gauge" for name in ("files", "bytes", "snapshots", "files_scheduled")},
+    **{
+        f"tallystick_lake_{name}": "counter"
+        for name in (
+            *("chore_seconds", "chore_failures", "flushed_rows", "rewritten_files", "merged_files"),
+            *("expired_snapshots", "removed_files"),
+        )
+    },
     "tallystick_clock_ahead_seconds": "gauge",
     "tallystick_live_connections": "gauge",
     "tallystick_live_ended": "counter",

@@ -14,6 +14,7 @@ from tallystick.services.counting.abuse import AbuseNumbers
 from tallystick.services.services import Services
 from tallystick.tasks import BackgroundTasks
 from tallystick.warehouse import Warehouse
+from tallystick.warehouse.types import ChoreCounts
 from tallystick.web.traffic import Traffic
 
 
@@ -29,6 +30,7 @@ class TallystickCollector(Collector):
         yield from _connections(self._connections)
         yield from self._writing()
         yield from _hits(self._services.warehouse)
+        yield from _chores(self._services.warehouse.chores)
         yield from _live(self._services.following.hub)
         text = "Seconds by which the clock is ahead of the newest commit, 0 when it fits; below 0 behind."
         yield GaugeMetricFamily("tallystick_clock_ahead_seconds", text, self._services.clock.ahead)
@@ -128,6 +130,29 @@ def _hits(warehouse: Warehouse) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "tallystick_hit_commit_failures", "Transactions with hits that failed.", warehouse.failures
     )
+
+
+def _chores(counts: ChoreCounts | None) -> Iterator[Metric]:
+    """Of a lake; without one the metrics have no values."""
+    numbers = counts or ChoreCounts()
+    families: tuple[tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str, float], ...] = (
+        (GaugeMetricFamily, "files", "Files with hits in the lake.", numbers.files),
+        (GaugeMetricFamily, "bytes", "Bytes of these files.", numbers.bytes),
+        (GaugeMetricFamily, "snapshots", "Snapshots of the lake that have not ended.", numbers.snapshots),
+        (GaugeMetricFamily, "files_scheduled", "Files of the lake that are to be removed.", numbers.scheduled),
+        (CounterMetricFamily, "chore_seconds", "Time that chores of the lake have taken.", numbers.seconds),
+        (CounterMetricFamily, "chore_failures", "Rounds of chores that failed.", numbers.failures),
+        (CounterMetricFamily, "flushed_rows", "Rows written from the catalogue to files.", numbers.flushed_rows),
+        (CounterMetricFamily, "rewritten_files", "Files written anew without deleted rows.", numbers.rewritten_files),
+        (CounterMetricFamily, "merged_files", "Small files that became part of larger ones.", numbers.merged_files),
+        (CounterMetricFamily, "expired_snapshots", "Snapshots that were ended.", numbers.expired_snapshots),
+        (CounterMetricFamily, "removed_files", "Files that were removed.", numbers.removed_files),
+    )
+    for kind, name, text, value in families:
+        family = kind(f"tallystick_lake_{name}", text)
+        if counts is not None:
+            family.add_metric([], value)
+        yield family
 
 
 def _live(hub: Hub) -> Iterator[Metric]:

@@ -249,6 +249,11 @@ class DuckDbWarehouse:
         """Whether the newest transaction of either thread failed."""
         return self._writer.last_failed or self._mover.last_failed
 
+    @property
+    def chores(self) -> None:
+        """An embedded warehouse needs none but checkpoints."""
+        return
+
     async def close(self) -> None:
         """Finish accepted hits and calls, and close; the WAL is folded into the database file."""
         await self._readers.close()

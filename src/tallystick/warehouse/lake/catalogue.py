@@ -74,11 +74,12 @@ def connection_string(url: str, epoch: int | None) -> str:
         epoch: of the lease under which the connection writes; None if it only reads.
     """
     given = conninfo_to_dict(url)
-    defaults = {name: value for name, value in CONNECTION.items() if name not in given}
+    # DuckLake doubles the quotes of texts, and nothing else.
+    options = [given.get("options") or "", "-c standard_conforming_strings=on"]
     if epoch is not None:
-        options = f"{given.get('options') or ''} -c tallystick.epoch={epoch}".strip()
-        defaults["options"] = options
-    return make_conninfo(url, **defaults)
+        options.append(f"-c tallystick.epoch={epoch}")
+    defaults = {name: value for name, value in CONNECTION.items() if name not in given}
+    return make_conninfo(url, **defaults, options=" ".join(map(str, options)).strip())
 
 
 @contextmanager

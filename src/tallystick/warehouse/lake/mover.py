@@ -19,8 +19,8 @@ import structlog
 
 from tallystick.errors import StartRefused, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread, raisable
-from tallystick.warehouse.duckdb import regular, rows, visits
-from tallystick.warehouse.duckdb.mover import JUDGES_ONE_IN, REFUSED_STATEMENTS, DeferredCall
+from tallystick.warehouse.duckdb import rows, visits
+from tallystick.warehouse.duckdb.mover import REFUSED_STATEMENTS, DeferredCall
 from tallystick.warehouse.duckdb.rebuilding import rebuild
 from tallystick.warehouse.duckdb.rows import Content
 from tallystick.warehouse.duckdb.session import DuckDbSession
@@ -28,6 +28,7 @@ from tallystick.warehouse.duckdb.sessions import KEYS_KEPT_S, Sessions
 from tallystick.warehouse.duckdb.store import transaction
 from tallystick.warehouse.lake import moves
 from tallystick.warehouse.lake.batches import FORMAT, placed
+from tallystick.warehouse.lake.chores import Chores
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection
 from tallystick.warehouse.lake.keeper import LeaseKeeper
 from tallystick.warehouse.lake.moves import LeaseLost, StoredBatch
@@ -49,8 +50,6 @@ TRIES = 3
 
 LEASE_WITHIN_S = 60.0
 """How long a call waits for this node to get the lease: another node may be in the middle of a long change."""
-
-JUDGES_EVERY_S = 30.0
 
 log = structlog.get_logger()
 
@@ -108,10 +107,11 @@ class LakeMover:
         self._state: MovingState | None = None
         self._calls: list[tuple[float, DeferredCall]] = []
         """Calls that wait for the lease, with the time until which they do."""
-        self._not_before = self._judge_not_before = 0.0
+        self._not_before = 0.0
         self.failures = self._failed_in_a_row = 0
         self.last_failed = False
         self.refusal: StartRefused | None = None
+        self.chores = Chores()
         self.keeper = LeaseKeeper(connect, node, self._wake)
         self.thread: GatheringThread[DeferredCall | Wake] = GatheringThread(
             "lake-mover",
@@ -162,7 +162,7 @@ class LakeMover:
             self._failed(error)
             return
         self._carry_out_all()
-        self._judge()
+        self._do_chores()
         state = self._state
         if state is not None and self.keeper.wanted and not self._calls:
             log.info("this node hands the lake over to another one")
@@ -199,6 +199,7 @@ class LakeMover:
             opened.close()
             raise
         self._state, self.refusal = state, None
+        self.chores.deleted()
         connection = state.session.connection
         rows.prepare(connection)
         visits.prepare(connection)
@@ -256,6 +257,7 @@ class LakeMover:
                 result = call.function(session, *call.arguments)
             if session.requests_before is not None:
                 forget_requests(state.opened, session.requests_before)
+            self.chores.deleted()
             if session.sessions_outdated:
                 self._rebuild(state)
         except REFUSED_STATEMENTS as error:
@@ -266,19 +268,14 @@ class LakeMover:
             return raisable(error)
         return result
 
-    def _judge(self) -> None:
-        """Judge new and changed visits, at most for a hundredth of the time."""
-        began = time.monotonic()
-        if self._state is None or began < self._judge_not_before:
+    def _do_chores(self) -> None:
+        """Do what keeps the lake small and quick."""
+        if self._state is None:
             return
-        connection = self._state.session.connection
         try:
-            with transaction(connection):
-                regular.judge(connection)
+            self.chores.work(self._state.session.connection)
         except duckdb.Error as error:
             self._failed(error)
-        now = time.monotonic()
-        self._judge_not_before = now + max(JUDGES_EVERY_S, JUDGES_ONE_IN * (now - began))
 
     def _await_lease(self) -> None:
         """Ask for the lease while calls wait for it, but not for ever."""

@@ -7,7 +7,7 @@ lease commits; see ``catalogue``.
 import re
 import shutil
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import duckdb
 
@@ -33,6 +33,7 @@ from tallystick.warehouse.lake.catalogue import (
     create_or_migrate,
     raise_fence,
 )
+from tallystick.warehouse.lake.cleaning import CleaningConnection
 from tallystick.warehouse.lake.extensions import LAKE, OBJECT_STORAGE, load_extensions
 
 NAME = "lake"
@@ -149,7 +150,7 @@ class LakeStore(Instance):
     def _cursor(self, root: Connection) -> Connection:
         connection = root.cursor()
         connection.execute(f"USE {NAME}")
-        return connection
+        return cast("Connection", CleaningConnection(connection))
 
 
 def lake_error(error: duckdb.Error) -> StoreUnavailable:

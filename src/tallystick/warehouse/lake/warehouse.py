@@ -25,7 +25,7 @@ from tallystick.warehouse.lake.migrations import migrate
 from tallystick.warehouse.lake.mover import LakeMover
 from tallystick.warehouse.lake.reach import Reach
 from tallystick.warehouse.lake.store import LakeStore, lake_error
-from tallystick.warehouse.types import IdempotencyRecord, Loss, NewestIds, Stored, WarehouseMarks
+from tallystick.warehouse.types import ChoreCounts, IdempotencyRecord, Loss, NewestIds, Stored, WarehouseMarks
 from tallystick.warehouse.warehouse import seconds
 
 CREATED_WITHIN_S = 30.0
@@ -256,6 +256,11 @@ class LakeWarehouse:
     def failing(self) -> bool:
         """Whether the newest transaction failed."""
         return self._journal.last_failed or self._mover.last_failed
+
+    @property
+    def chores(self) -> ChoreCounts:
+        """What this node has done to keep the lake small."""
+        return self._mover.chores.counts
 
     async def close(self) -> None:
         """Finish accepted hits and calls, and close; another node becomes the mover."""

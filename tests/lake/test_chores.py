@@ -1,0 +1,160 @@
+"""Chores of the lake: what is deleted is gone, files stay few, and no reader loses its snapshot."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lake.conftest import Opener
+from support.lakes import MEMORY_MB, QuickLakeStore, fresh_lake
+from support.warehouses import NOW
+from tallystick.warehouse.duckdb import regular, visits
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.store import transaction
+from tallystick.warehouse.lake.chores import MANY_FILES, TIDIED_EVERY_S, Chores
+
+SECRET = "only-on-site-2.example"
+
+
+@pytest.fixture
+def session(folder: Path, tmp_path: Path) -> Iterator[DuckDbSession]:
+    store = QuickLakeStore(fresh_lake(tmp_path / "files"), str(tmp_path / "files"), MEMORY_MB, work=folder, epoch=1)
+    store.open()
+    with store.session() as opened:
+        yield opened
+    store.close()
+
+
+def add(session: DuckDbSession, first: int, count: int) -> None:
+    """Hits of two sites, each of a visit of its own; those of site 2 tell a secret."""
+    with transaction(session.connection):
+        session.connection.execute(
+            "INSERT INTO hit BY NAME SELECT range AS id, 1 + range % 2 AS site, 1 AS path,"
+            " (1::UBIGINT << 48) + range AS session, true AS first, false AS event, 0 AS bot,"
+            " if(range % 2 = 1, $3, 'a.example') AS ref, 'h' AS ref_scheme, '' AS browser, '' AS browser_version,"
+            " '' AS system, '' AS system_version, 'DE' AS country, '' AS region, '' AS language, 0 AS width,"
+            " $4 + range AS created, '' AS utm_source, '' AS utm_medium, '' AS utm_content, '' AS utm_term,"
+            " 'a.example' AS host, 'a.example' AS source, 'Direct' AS channel, '' AS props, true AS interactive,"
+            " '' AS device FROM range($1, $1 + $2)",
+            [first, count, SECRET, NOW],
+        )
+        people = f"(SELECT {visits.hit_columns()} FROM hit WHERE id >= {first})"
+        session.connection.execute(f"INSERT INTO visit {visits.visits_of(people)}")
+
+
+def hits(session: DuckDbSession) -> list[tuple[int, int]]:
+    return session.connection.execute("SELECT site, count(*) FROM hit GROUP BY site ORDER BY site").fetchall()
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file()]
+
+
+def has_secret(folder: Path) -> bool:
+    """Whether a file of the storage has the secret: in any row that DuckDB reads from it, or in its bytes."""
+    with duckdb.connect() as connection:
+        for file in parquet_files(folder):
+            rows = connection.execute("SELECT * FROM read_parquet(?)", [str(file)])
+            if SECRET.encode() in file.read_bytes() or any(SECRET in map(str, row) for row in rows.fetchall()):
+                return True
+    return False
+
+
+def test_a_deleted_site_is_gone_from_the_storage(session: DuckDbSession, tmp_path: Path) -> None:
+    add(session, 0, 3_000)
+    add(session, 3_000, 20)  # in the catalogue
+    assert has_secret(tmp_path)
+    with transaction(session.connection):
+        assert session.delete_site(2) == 1_510
+    tidying = Chores(grace_s=0)
+    tidying.flush(session.connection)
+    tidying.rewrite(session.connection, 0.0)
+    assert has_secret(tmp_path)  # a reader may have a snapshot with it
+    tidying.expire(session.connection)
+    assert not has_secret(tmp_path)
+    assert hits(session) == [(1, 1_510)]
+    assert visits.add_up(session.connection)
+    metadata = "__ducklake_metadata_lake.tallystick_lake"
+    tables = session.connection.execute(f"SELECT table_name FROM {metadata}.ducklake_inlined_data_tables").fetchall()
+    for (table,) in tables:
+        assert session.connection.execute(f"SELECT count(*) FROM {metadata}.{table}").fetchall() == [(0,)]
+    tidying.look(session.connection)
+    assert (tidying.counts.scheduled, tidying.counts.snapshots) == (0, 1)
+    assert tidying.counts.removed_files > 0
+    assert tidying.counts.bytes == sum(file.stat().st_size for file in parquet_files(tmp_path))
+
+
+def test_many_files_become_one_and_an_open_snapshot_is_kept(
+    session: DuckDbSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(MANY_FILES):
+        add(session, 2_000 * number, 2_000)
+    before = hits(session)
+    files = len(parquet_files(tmp_path / "files" / "main" / "hit"))
+    assert files == MANY_FILES
+    reading = session.connection.cursor()
+    reading.execute("USE lake")
+    reading.execute("BEGIN")
+    assert reading.execute("SELECT count(*) FROM hit").fetchall() == [(2_000 * MANY_FILES,)]
+    with transaction(session.connection):
+        session.delete_paths(1, [1])
+    tidying = Chores()
+    tidying.deleted()
+    now = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    tidying.work(session.connection)
+    assert tidying.counts.flushed_rows == 0  # nothing is due yet
+    now[0] += TIDIED_EVERY_S
+    tidying.work(session.connection)
+    assert regular.judged_until(session.connection) == NOW + 2_000 * MANY_FILES - 1
+    counts = tidying.counts
+    assert counts.rewritten_files >= MANY_FILES
+    assert counts.removed_files == counts.expired_snapshots == counts.failures == 0
+    assert hits(session) == before[1:]
+    # Its snapshot and files are there for an hour.
+    assert reading.execute("SELECT count(DISTINCT id) FROM hit").fetchall() == [(2_000 * MANY_FILES,)]
+    reading.close()
+    Chores(grace_s=0).expire(session.connection)
+    assert hits(session) == before[1:]
+    assert len(parquet_files(tmp_path / "files" / "main" / "hit")) == 1
+
+
+def test_small_files_are_merged_in_the_order_of_ids(session: DuckDbSession, tmp_path: Path) -> None:
+    for number in range(MANY_FILES):
+        add(session, 2_000 * number, 2_000)
+    tidying = Chores(grace_s=0)
+    tidying.merge(session.connection)
+    tidying.expire(session.connection)
+    assert tidying.counts.merged_files == 2 * MANY_FILES
+    assert len(parquet_files(tmp_path / "files" / "main" / "hit")) == 1
+    read = session.connection.execute("SELECT id FROM hit").fetchall()
+    assert read == [(number,) for number in range(2_000 * MANY_FILES)]
+
+
+def test_files_of_no_commit_are_removed_when_they_are_old(session: DuckDbSession, tmp_path: Path) -> None:
+    add(session, 0, 2_000)
+    (file, *_) = parquet_files(tmp_path / "files" / "main" / "hit")
+    orphan = file.with_name("ducklake-0.parquet")
+    orphan.write_bytes(file.read_bytes())
+    tidying = Chores()
+    tidying.remove_orphans(session.connection)
+    assert orphan.exists()
+    tidying.remove_orphans(session.connection, kept_s=0)
+    assert not orphan.exists()
+    assert hits(session) == [(1, 1_000), (2, 1_000)]
+
+
+def test_another_server_sees_what_chores_leave(opened: Opener) -> None:
+    writer, reader = opened(1), opened()
+    with writer.session() as session:
+        add(session, 0, 2_000)
+        with transaction(session.connection):
+            session.delete_site(2)
+        tidying = Chores(grace_s=0)
+        tidying.flush(session.connection)
+        tidying.rewrite(session.connection, 0.0)
+        tidying.expire(session.connection)
+    with reader.session() as session:
+        assert hits(session) == [(1, 1_000)]
