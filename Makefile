@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # Tests start hundreds of processes: where bytecode is not kept, each compiles all sources again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: serve install test test-nodes lint wheel image check torture bench pictures shape clean
+.PHONY: serve install test test-nodes lint wheel image audit check torture bench pictures shape clean
 
 serve: .venv/.runtime ## Run the server on 127.0.0.1:8080, data in ./tallystick-data
 	$(BIN)/tallystick serve
@@ -44,8 +44,13 @@ lint: .venv/.dev ## Format, lint, import rules, class names, types
 	$(BIN)/python tools/check_names.py
 	$(BIN)/mypy
 
-wheel: .venv/.dev ## Build the wheel, install it in a clean environment and run it
+wheel: .venv/.dev ## Build the wheel twice, install it in a clean environment, write the SBOM and run it
 	$(BIN)/python tools/check_wheel.py
+
+audit: .venv/.audit ## Ask the Python Package Index for known weaknesses of the pinned versions; needs a connection to it
+	@$(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner=off --requirement constraints.txt || \
+		{ echo "audit: failed. There are weaknesses above, or packages that could not be looked up: this machine then does" \
+		"not reach the index and its advisories (a mirror has none), and nothing is said about them."; exit 1; }
 
 image: .venv/.dev ## Carry out the steps of deploy/Dockerfile without Docker, and run the result; as root
 	$(BIN)/python tools/check_image.py
@@ -98,6 +103,10 @@ clean: ## Remove the environment; data stays
 	$(PYTHON) -m venv .venv-nodes
 	grep -v '^duckdb==' constraints.txt | cat - constraints-nodes.txt >.venv-nodes/constraints.txt
 	.venv-nodes/bin/python -m pip install --quiet --constraint .venv-nodes/constraints.txt --editable '.[dev,nodes]'
+	touch $@
+
+.venv/.audit: .venv/.dev
+	$(PIP_INSTALL) --editable '.[audit]'
 	touch $@
 
 .venv/.bench: .venv/.dev

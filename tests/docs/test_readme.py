@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "tallystick"
 README = (ROOT / "README.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "benchmarks/README.md")),
+    *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/README.md")),
     PACKAGE / "ledger" / "DESIGN.md",
     *sorted(PACKAGE.glob("surfaces/*/README.md")),
 ]
