@@ -15,9 +15,13 @@ _THURSDAY, _FIRST_SUNDAY_DAYS = 3, 4
 """1970-01-01 was a Thursday: three days after a Monday, four after a Sunday."""
 
 
-def bucket(unit: TimeUnit, column: str, period: Period) -> str:
-    """The SQL of the value of a unit, an integer; see ``AnswerRow.values``."""
-    return _bucket_of_clock(unit, f"({column} + {offset(column, period)})")
+def bucket(unit: TimeUnit, column: str, period: Period, ahead: int | None = None) -> str:
+    """The SQL of the value of a unit, an integer; see ``AnswerRow.values``.
+
+    Args:
+        ahead: the seconds by which the zone's clocks are ahead of UTC; without, those at the time in the column.
+    """
+    return _bucket_of_clock(unit, f"({column} + {offset(column, period) if ahead is None else ahead})")
 
 
 def _bucket_of_clock(unit: TimeUnit, local: str) -> str:
@@ -51,9 +55,14 @@ class Steps(NamedTuple):
     seconds: int
     local: bool
 
-    def step(self, column: str) -> str:
-        """The SQL of the number of a time's step."""
-        time = f"({column} + {offset(column, self.period)})" if self.local else column
+    def step(self, column: str, ahead: int | None = None) -> str:
+        """The SQL of the number of a time's step.
+
+        Args:
+            ahead: as of ``bucket``.
+        """
+        here = offset(column, self.period) if ahead is None else ahead
+        time = f"({column} + {here})" if self.local else column
         return f"({time} // {self.seconds})"
 
     def bucket(self, unit: TimeUnit, step: str) -> str:

@@ -7,7 +7,7 @@ over hits those of visits that lie in several buckets.
 
 # ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from tallystick.model.dimensions import Dimension
@@ -58,7 +58,8 @@ class VisitsInTime(NamedTuple):
         changes = [change // steps.seconds for change in self._changes]
         crossed = "".join(f" AND NOT (opened_at < {change} AND closed_at >= {change})" for change in changes)
         # The first comparison is cheap and tells most visits apart.
-        several = self._several(f"ended - started > {shortest_s(self.units)} AND {closed} - {opened} > {most}")
+        longer = f"(ended - started > {shortest_s(self.units)} AND {closed} - {opened} > {most})"
+        several = self._several(lambda _: longer)
         # Materialized, so that DuckDB builds the join's table of these few visits and not of all hits.
         return (
             f"WITH ends AS MATERIALIZED ({ends}), several AS MATERIALIZED ({several})"
@@ -76,16 +77,11 @@ class VisitsInTime(NamedTuple):
             spread: their names.
         """
         steps, names, moved = self.steps, self._names, {name: numbers[name] for name in spread}
-        several = f"{steps.step('started')} <> {steps.step('ended')}"
-        if steps.seconds < shortest_s(self.units):
-            buckets = (
-                (bucket(unit, "started", self.period), bucket(unit, "ended", self.period)) for unit in self.units
-            )
-            several = f"{several} AND ({_any_differs(buckets)})"
+        several = self._several(self._in_several_buckets, ", pageviews, events, firsts")
         begun = f"SELECT {steps.step('started')} AS moment{self._computed}, {_listed(numbers)} FROM {self.visits}"
         less = _listed({name: f"-{sql}" for name, sql in moved.items()})
         return (
-            f"WITH several AS MATERIALIZED ({self._several(several, ', pageviews, events, firsts')})"
+            f"WITH several AS MATERIALIZED ({several})"
             f" {begun} GROUP BY moment{names}"
             f" UNION ALL BY NAME SELECT opened_at AS moment{names}, {less} FROM (SELECT *, {_OF_A_VISIT} FROM several)"
             f" GROUP BY opened_at{names}"
@@ -110,22 +106,38 @@ class VisitsInTime(NamedTuple):
         """The SQL of whether two steps lie in different buckets."""
         return _any_differs((self.steps.bucket(unit, one), self.steps.bucket(unit, other)) for unit in self.units)
 
-    def _several(self, condition: str, columns: str = "") -> str:
+    def _in_several_buckets(self, ahead: int) -> str:
+        """The SQL of whether a visit lies in several buckets.
+
+        Args:
+            ahead: the seconds by which the zone's clocks are ahead of UTC, all the time.
+        """
+        differs = f"{self.steps.step('started', ahead)} <> {self.steps.step('ended', ahead)}"
+        if self.steps.seconds == shortest_s(self.units):
+            return differs
+        buckets = ((bucket(unit, time, self.period, ahead) for time in ("started", "ended")) for unit in self.units)
+        return f"({differs} AND ({_any_differs(buckets)}))"
+
+    def _several(self, condition: Callable[[int], str], columns: str = "") -> str:
         """The SELECT of visits for which a condition is true, or during which the zone's offset changes.
 
-        Between two changes its clocks only go forward. Of the times around them, DuckDB reads no others.
+        Between two changes its clocks only go forward. The visits of each of these times apart: their offset is a
+        number, which needs not be computed for each, and DuckDB expects fewer of them. Where it expects many, it
+        reads all hits, and not only those of these visits.
+
+        Args:
+            condition: its SQL, from the seconds by which the zone's clocks are ahead of UTC.
         """
-        conditions = [
-            condition,
-            *(
-                f"started >= {before} AND started < {change} AND ended >= {change}"
-                for before, change in zip([self.period.first, *self._changes], self._changes, strict=False)
-            ),
-        ]
-        listed = f"{self.key}{self._computed}{columns}, started"
-        # Steps are added outside: the text of an offset is as long as the zone's changes are many.
-        chosen = " UNION ".join(f"SELECT {listed} FROM {self.visits} AND NOT alone AND {each}" for each in conditions)
-        return f"SELECT *, {self.steps.step('started')} AS opened_at FROM ({chosen})"
+        parts, begun, offsets = [], "true", self.period.offsets
+        for span in offsets:
+            passes = condition(span.offset)
+            if span is not offsets[-1]:
+                passes = f"started < {span.end} AND (ended >= {span.end} OR {passes})"
+            opened = self.steps.step("started", span.offset)
+            listed = f"{self.key}{self._computed}{columns}, {opened} AS opened_at"
+            parts.append(f"SELECT {listed} FROM {self.visits} AND NOT alone AND {begun} AND {passes}")
+            begun = f"started >= {span.end}"
+        return " UNION ALL ".join(parts)
 
     def _parts_of_several(self) -> str:
         """The SELECT of the hits of ``several`` in each bucket, as a visit of its own."""
@@ -144,5 +156,5 @@ def _listed(numbers: Mapping[str, str]) -> str:
     return ", ".join(f"{sql} AS {name}" for name, sql in numbers.items())
 
 
-def _any_differs(pairs: Iterable[tuple[str, str]]) -> str:
+def _any_differs(pairs: Iterable[Iterable[str]]) -> str:
     return " OR ".join(f"{one} <> {other}" for one, other in pairs)
