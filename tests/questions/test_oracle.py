@@ -3,6 +3,7 @@
 import math
 import re
 from functools import cache
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,10 +15,22 @@ from msgspec.structs import replace
 from questions import oracle
 from questions.worlds import BEGINNINGS, DAYS, SITES, World, a_world, questions
 from tallystick.errors import InputRefused
-from tallystick.model.dimensions import EVENT_NAME, HOST, PAGE, QUESTION_DIMENSIONS, Dimension, ValueKind
+from tallystick.model.dimensions import (
+    BROWSER,
+    EVENT_NAME,
+    HOST,
+    NEXT_PAGE,
+    PAGE,
+    PREVIOUS_PAGE,
+    QUESTION_DIMENSIONS,
+    SOURCE,
+    Dimension,
+    ValueKind,
+)
 from tallystick.model.metrics import Metric
 from tallystick.model.period import DAY_S, period
 from tallystick.model.question import AllOf, Answer, FilterExpression, Match, Not, Operator, Question, ordered
+from tallystick.warehouse.duckdb.questions import relations
 from tallystick.warehouse.duckdb.questions.answering import answer
 
 world = cache(a_world)
@@ -106,6 +119,33 @@ def _whole_numbers(found: Answer) -> list[int]:
 def about_hits(expression: FilterExpression) -> bool:
     """Whether the period plays no part in an expression: a visit's values are those in the period."""
     return isinstance(expression, Match) and expression.dimension in {PAGE, EVENT_NAME, HOST}
+
+
+@pytest.mark.parametrize("most_paired", [0, 2, relations.MOST_PAIRED])
+def test_the_neighbours_of_pages_do_not_depend_on_how_they_are_found(
+    most_paired: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relations, "MOST_PAIRED", most_paired)
+    visitors, zone = (Metric.PAGEVIEWS, Metric.VISITORS), ZoneInfo("UTC")
+    asked: list[tuple[tuple[Metric, ...], tuple[Dimension, ...]]] = [
+        (visitors, (NEXT_PAGE,)),
+        (visitors, (PREVIOUS_PAGE, SOURCE)),
+        (visitors, (NEXT_PAGE, PREVIOUS_PAGE, HOST)),
+        ((Metric.EXIT_RATE, Metric.EVENTS), (NEXT_PAGE,)),
+    ]
+    for begin in BEGINNINGS[:1]:
+        known: World = world(begin)
+        for sites, pages in product([(1,), SITES], [(11,), (11, 13, 22)]):
+            condition = AllOf((Match(dimension=PAGE, values=pages), Match(dimension=BROWSER, values=("", "Firefox"))))
+            for metrics, dimensions in asked:
+                question = Question(
+                    sites=sites,
+                    period=period(begin + DAY_S // 3, begin + DAYS * DAY_S, zone),
+                    metrics=metrics,
+                    dimensions=dimensions,
+                    condition=condition,
+                )
+                assert_same(answer(known.session, question), oracle.answer(known.rows, question, zone), question)
 
 
 @pytest.mark.parametrize("expression", ["(", "[a", "a{1001}", "\\"])

@@ -92,7 +92,7 @@ def _sessions(session: QuerySession, selection: Selection) -> tuple[int, int, in
     """Sessions with a hit of the selection, judged by all their hits: their number, those with one hit, and seconds."""
     values = BoundValues()
     question = Question(sites=(selection.site,), period=selection.period, metrics=())
-    relations = Relations(session, question, values, general=False, with_neighbours=False)
+    relations = Relations(session, question, values, general=False)
     ctes, parameters, passes = [*relations.hits(), *relations.visits()], {}, ""
     if selection.conditions:
         hits = picked(selection)

@@ -46,6 +46,9 @@ OF_TIMES_AND_SUMS = ("site", "session", "started", "ended", "pageviews", "events
 COLUMNS = (*OF_TIMES_AND_SUMS, *OF_PAGEVIEWS, *OF_FIRST_HIT, "passive_events")
 """All columns of ``visit``, in their order."""
 
+OWN_OF_HITS = ("id", "site", "session", "first", "event", "path", "host", "created", "interactive")
+"""Columns of hits that every visit is made of."""
+
 SOURCE = (
     "CASE WHEN channel <> '' OR ref = '' THEN source"
     " WHEN ref_scheme = 'h' THEN regexp_extract(ref, '^(?:www[.])?([^/:?#]*)', 1) ELSE ref END"
@@ -64,8 +67,7 @@ def hit_columns(of_first: Sequence[str] = OF_FIRST_HIT) -> str:
     Args:
         of_first: columns with values of the first hit, of which there may be fewer.
     """
-    own = ("id", "site", "session", "first", "event", "path", "host", "created", "interactive")
-    return ", ".join([*own, *_sources(of_first)])
+    return ", ".join([*OWN_OF_HITS, *_sources(of_first)])
 
 
 def visits_of(hits: str, of_first: Sequence[str] = OF_FIRST_HIT) -> str:

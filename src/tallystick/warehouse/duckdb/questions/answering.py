@@ -191,17 +191,21 @@ class _Plan:
         self._reads_visits = any(each.scope is Scope.VISIT for each in [*self._dimensions, *matched, *self._of_goals])
         self._metrics = metrics = set(question.metrics)
         exits_by_time = Metric.EXIT_RATE in metrics and bool(self._times)
+        neighbours = used & NEIGHBOURS
+        if general or exits_by_time or self._reads_ends() or (neighbours and metrics & {*BY_VISIT, Metric.EXIT_RATE}):
+            neighbours = set(NEIGHBOURS)
         self._relations = Relations(
             session,
             question,
             self.parameters,
             general=general,
-            with_neighbours=general or exits_by_time or bool(used & NEIGHBOURS) or self._reads_ends(),
+            neighbours=neighbours,
             columns=[column for each in [*self._dimensions, *matched, *self._of_goals] for column in each.columns],
             paths=None if general else required_paths(question.condition),
+            only_paths=not self._by_goal and not looks_at_others(question.condition),
         )
         self._general = general
-        self._separated = None if general or self._relations.with_neighbours else separated(question.condition)
+        self._separated = None if general or self._relations.neighbours else separated(question.condition)
         # To tell visits apart takes most of the time of a plan over hits.
         self._counts_visitors = bool(metrics & {Metric.VISITORS, Metric.VISITS, Metric.PERCENTAGE})
         needed = {_NUMBERS[metric] for metric in metrics if metric in _NUMBERS}
@@ -665,7 +669,7 @@ class _Plan:
 
     def _entered(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
         """Whole visits whose first pageview passes, by the values of that pageview."""
-        if self._relations.with_neighbours:
+        if self._relations.neighbours:
             return self._grouped_ends(names, numbers, "previous_page")
         first = "SELECT * REPLACE (entry_page AS path, false AS event, entry_host AS host) FROM visits"
         source = f"({first} WHERE NOT alone AND entry_page IS NOT NULL) WHERE {self._passes()}"
@@ -682,7 +686,7 @@ class _Plan:
 
     def _gone(self, names: Sequence[str]) -> str:
         """Pageviews that were the last of their visit."""
-        if self._relations.with_neighbours:
+        if self._relations.neighbours:
             numbers = "count(*) AS exits"
             source = "passing WHERE session <> 0 AND NOT event AND next_page = 0"
             return self._grouped(self._values(self._question.dimensions, "created"), names, numbers, source)

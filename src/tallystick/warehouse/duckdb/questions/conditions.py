@@ -31,7 +31,7 @@ _OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
 
 FEW_IDS = 16
 """Ids of a filter that are compared while a table is read. More are joined."""
-_IDS = range(-(1 << 31), 1 << 31)
+IDS = range(-(1 << 31), 1 << 31)
 """Those that a column can have."""
 
 
@@ -110,7 +110,7 @@ def _match_of_page(match: Match, parameters: BoundValues, *, plain_pages: bool) 
 
 def is_among(value: str, ids: Iterable[int], parameters: BoundValues) -> str:
     """The SQL of whether a value, never NULL, is one of some ids."""
-    possible = [int(each) for each in ids if int(each) in _IDS]
+    possible = [int(each) for each in ids if int(each) in IDS]
     if len(possible) <= FEW_IDS:
         # Numbers and no parameters: of these DuckDB makes a join, which takes longer.
         return f"{value} IN ({', '.join(map(str, possible))})" if possible else "false"

@@ -37,9 +37,8 @@ from tallystick.warehouse.duckdb.questions.conditions import (
 )
 from tallystick.warehouse.duckdb.questions.names import any_of, check_expressions
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
+from tallystick.warehouse.duckdb.questions.positions import positions_in
 from tallystick.warehouse.duckdb.questions.relations import Relation, Relations, with_clause
-
-_BIGGEST = 2**63 - 1
 
 
 def answer_funnel(session: QuerySession, question: FunnelQuestion) -> FunnelAnswer:
@@ -67,11 +66,7 @@ class _Statement:
         site = self._parameters.add(question.site)
         since, until = self._parameters.add(period.first), self._parameters.add(max(period.first, period.after))
         self._in_period = f"site = {site} AND created >= {since} AND created < {until} AND bot = 0"
-        lowest, highest = session.connection.execute("SELECT min(id), max(id) FROM hit").fetchone() or (0, 0)
-        lowest, self._span = lowest or 0, (highest or 0) - (lowest or 0) + 1
-        fits = (period.after - period.first + 1) * self._span <= _BIGGEST
-        second = f"created - {period.first}" if fits else f"CAST(created - {period.first} AS HUGEINT)"
-        self._position = f"({second}) * {self._span} + (id - ({lowest}))"
+        self._position, self._span = positions_in(session, period)
         self._passes = [self._passing(step.condition) for step in question.steps]
         self._required = [number for number, step in enumerate(question.steps) if not step.optional]
         self._last = len(question.steps) - 1
@@ -92,9 +87,9 @@ class _Statement:
         asked = Question(
             sites=(question.site,), period=question.period, metrics=(Metric.VISITS,), condition=question.condition
         )
-        neighbours = any(match.dimension.name in NEIGHBOURS for match in matches)
+        neighbours = NEIGHBOURS & {match.dimension.name for match in matches}
         columns = [column for match in matches for column in match.dimension.columns]
-        return Relations(session, asked, self._parameters, general=False, with_neighbours=neighbours, columns=columns)
+        return Relations(session, asked, self._parameters, general=False, neighbours=neighbours, columns=columns)
 
     def _visits(self) -> list[Relation | str]:
         """``joining``: the visits that take part."""

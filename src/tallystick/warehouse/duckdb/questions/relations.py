@@ -13,13 +13,38 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from tallystick.model.dimensions import NEXT_PAGE, PREVIOUS_PAGE
 from tallystick.model.question import NO_ID, Question
 from tallystick.warehouse.duckdb import regular, visits
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.duckdb.questions.conditions import is_among
+from tallystick.warehouse.duckdb.questions.conditions import FEW_IDS, IDS, is_among
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
+from tallystick.warehouse.duckdb.questions.positions import positions_in
 
 _HIT_COLUMNS = ("id", "site", "session", "first", "event", "path", "host", "created", "bot", "alone")
+
+MOST_PAIRED = 32
+"""Pageviews of a visit that are paired with one another: the pairs are as many as their square."""
+
+
+class _Beside(NamedTuple):
+    """How a neighbour is found.
+
+    Attributes:
+        window: the function of all pageviews in order.
+        nearest: the aggregate of the pageviews on one side.
+        side: the SQL of whether they are there.
+    """
+
+    window: str
+    nearest: str
+    side: str
+
+
+_BESIDE = {
+    NEXT_PAGE.name: _Beside("lead", "arg_min", "other.position > here.position"),
+    PREVIOUS_PAGE.name: _Beside("lag", "arg_max", "other.position < here.position"),
+}
 
 _JUDGED_UNTIL = f"(SELECT coalesce(judged_until, {regular.BEFORE_ALL}) FROM mark)"
 
@@ -53,9 +78,10 @@ class Relations:
 
     Args:
         general: whether to take everything from hits and nothing from the table ``visit``.
-        with_neighbours: whether hits have ``next_page`` and ``previous_page``.
+        neighbours: which of ``next_page`` and ``previous_page`` hits have.
         columns: those of dimensions that are read: the relations have no others. DuckDB plans each.
         paths: only hits of visits that have had one of these paths are needed; None for all.
+        only_paths: whether of these visits only the pageviews of these paths are needed, beside events.
     """
 
     def __init__(  # noqa: PLR0913  # the plan's properties
@@ -65,9 +91,10 @@ class Relations:
         parameters: BoundValues,
         *,
         general: bool,
-        with_neighbours: bool,
+        neighbours: Iterable[str] = (),
         columns: Iterable[str] = (),
         paths: Sequence[int] | None = None,
+        only_paths: bool = False,
     ) -> None:
         self._question, self._general = question, general
         needed = set(columns)
@@ -81,8 +108,9 @@ class Relations:
         )
         period = question.period
         self._since, self._until = parameters.add(period.first), parameters.add(max(period.first, period.after))
-        self.with_neighbours = with_neighbours
+        self.neighbours = tuple(sorted(neighbours))
         self._paths, self._parameters = paths, parameters
+        self._only_paths = only_paths and paths is not None and len(paths) <= FEW_IDS and not question.bots
         self._session, self._bounds = session, dict(parameters.values)
         self._numbers: dict[str, int | None] = {}
 
@@ -103,6 +131,11 @@ class Relations:
             those: what follows FROM.
         """
         return f"(site, session) IN (SELECT (site, session) FROM {those})".replace("(site, session)", self.visitor)
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """The columns of ``hits``, without neighbours."""
+        return (*visits.OWN_OF_HITS, *self._of_first, *self._of_hit, "bot", "alone")
 
     @cached_property
     def has_alone(self) -> bool:
@@ -163,6 +196,8 @@ class Relations:
                 "alone": f"SELECT 1 {hit} AND created >= {self._since} AND created < {self._until}"
                 " AND bot = 0 AND session = 0 LIMIT 1",
             }
+            if self._only_paths:
+                selects["long"] = f"SELECT 1 FROM visit WHERE {self._long} LIMIT 1"
             if "page" in self._of_hit:
                 in_period = f"{hit} AND created >= {self._since} AND created < {self._until} AND bot = 0"
                 selects["paged"] = f"SELECT 1 {in_period} AND page IS NOT NULL LIMIT 1"
@@ -197,22 +232,72 @@ class Relations:
             f"SELECT {columns}, bot, session = 0 AS alone FROM hit WHERE {self._site} AND created >= {self._since}"
             f" AND created < {self._until} AND {'bot > 0' if bots else 'bot = 0'}"
         )
-        if not self.with_neighbours:
+        if not self.neighbours:
             return [Relation("hits", plain)]
-        with_path = ""
+        none = "".join(f", CASE WHEN event THEN NULL ELSE {NO_ID} END AS {name}" for name in self.neighbours)
+        others = f"SELECT *{none} FROM each_hit WHERE event OR session = 0"
+        relations, followed = [Relation("each_hit", plain)], self._in_order()
+        if self._only_paths:
+            followed = self._paired()
+            if self._noted("long") is not None:
+                long = f"SELECT {self.key} FROM visit WHERE {self._long}"
+                relations.insert(0, Relation("long_visits", long, "MATERIALIZED "))
+                followed = f"{self._paired('ANTI JOIN')} UNION ALL {self._in_order('SEMI JOIN')}"
+        return [*relations, Relation("hits", f"{followed} UNION ALL {others}")]
+
+    @property
+    def _long(self) -> str:
+        """The condition of visits with too many pageviews to pair them."""
+        return f"{self._site} AND ended >= {self._since} AND started < {self._until} AND pageviews > {MOST_PAIRED}"
+
+    def _in_order(self, join: str = "") -> str:
+        """The SELECT of pageviews with their neighbours, from all pageviews of their visits in order.
+
+        Args:
+            join: how ``long_visits`` are joined.
+        """
+        joined, with_path = f"{join} long_visits USING ({self.key})" if join else "", ""
         if self._paths is not None:
             viewed = f"each_hit WHERE NOT event AND {is_among('path', self._paths, self._parameters)}"
             # With an alternative, DuckDB builds the join's table of the hits with a path, and never of all hits.
             with_path = f" AND (alone OR {self.in_visits(viewed)})"
         by_time = f"PARTITION BY {self.key} ORDER BY created, id"
-        followed = (
-            f"SELECT *, coalesce(lead(path) OVER by_time, {NO_ID}) AS next_page,"
-            f" coalesce(lag(path) OVER by_time, {NO_ID}) AS previous_page"
-            f" FROM each_hit WHERE NOT event AND session <> 0{with_path} WINDOW by_time AS ({by_time})"
+        found = "".join(
+            f", coalesce({_BESIDE[name].window}(path) OVER by_time, {NO_ID}) AS {name}" for name in self.neighbours
         )
-        none = f"CASE WHEN event THEN NULL ELSE {NO_ID} END"
-        others = f"SELECT *, {none} AS next_page, {none} AS previous_page FROM each_hit WHERE event OR session = 0"
-        return [Relation("each_hit", plain), Relation("hits", f"{followed} UNION ALL {others}")]
+        return (
+            f"SELECT *{found} FROM each_hit {joined}"
+            f" WHERE NOT event AND session <> 0{with_path} WINDOW by_time AS ({by_time})"
+        )
+
+    def _paired(self, join: str = "") -> str:
+        """The SELECT of pageviews of some paths with their neighbours, from the pairs with others of their visits.
+
+        That takes less than half of the time of ``_in_order``, where visits have few pageviews.
+
+        Args:
+            join: as of ``_in_order``.
+        """
+        assert self._paths is not None
+        position = positions_in(self._session, self._question.period).sql
+        joined = f"{join} long_visits USING ({self.key})" if join else ""
+        pageviews = f"SELECT *, {position} AS position FROM each_hit {joined} WHERE NOT event AND session <> 0"
+        here = f"{pageviews} AND {is_among('path', self._paths, self._parameters)}"
+        same = " AND ".join(f"other.{name} = here.{name}" for name in self.key.split(", "))
+        beside = " OR ".join(_BESIDE[name].side for name in self.neighbours)
+        # Values that are known are not gathered, which is a part of the time.
+        known = {"id": "here.id", "event": "false"}
+        if len(self._paths) == 1 and self._paths[0] in IDS:
+            known["path"] = f"CAST({self._paths[0]} AS INTEGER)"
+        columns = [f"{known.get(name, f'any_value(here.{name})')} AS {name}" for name in self._columns]
+        for name in self.neighbours:
+            _, nearest, side = _BESIDE[name]
+            only = f" FILTER ({side})" if len(self.neighbours) > 1 else ""
+            columns.append(f"coalesce({nearest}(other.path, other.position){only}, {NO_ID}) AS {name}")
+        return (
+            f"SELECT {', '.join(columns)} FROM ({here}) AS here LEFT JOIN ({pageviews}) AS other"
+            f" ON {same} AND ({beside}) GROUP BY here.id"
+        )
 
     def visits(self) -> list[Relation]:
         """``visits``: one row for each visit in the period."""
@@ -245,8 +330,7 @@ class Relations:
 
     def rows(self) -> Relation:
         """``rows``: hits with the columns of their visits."""
-        neighbours = ("next_page", "previous_page") if self.with_neighbours else ()
-        own = ", ".join([*_HIT_COLUMNS, *self._of_hit, *neighbours])
+        own = ", ".join([*_HIT_COLUMNS, *self._of_hit, *self.neighbours])
         of_visit = ", ".join(f"visits.{name}" for name in (*visits.OF_PAGEVIEWS, *self._of_first))
         of_hits = ", ".join(f"hits.{name.strip()}" for name in own.split(","))
         same = " AND ".join(f"hits.{name} = visits.{name}" for name in self.key.split(", "))

@@ -26,7 +26,7 @@ def passing_ids(session: QuerySession, question: Question) -> tuple[str, BoundVa
         question,
         parameters,
         general=False,
-        with_neighbours=any(match.dimension.name in NEIGHBOURS for match in matches),
+        neighbours=NEIGHBOURS & {match.dimension.name for match in matches},
         columns=[column for match in matches for column in match.dimension.columns],
     )
 
