@@ -17,7 +17,9 @@ from questions.worlds import BEGINNINGS, DAYS, SITES, World, a_world, questions
 from tallystick.errors import InputRefused
 from tallystick.model.dimensions import (
     BROWSER,
+    ENTRY_PAGE,
     EVENT_NAME,
+    GOAL,
     HOST,
     NEXT_PAGE,
     PAGE,
@@ -29,7 +31,17 @@ from tallystick.model.dimensions import (
 )
 from tallystick.model.metrics import Metric
 from tallystick.model.period import DAY_S, period
-from tallystick.model.question import AllOf, Answer, FilterExpression, Match, Not, Operator, Question, ordered
+from tallystick.model.question import (
+    AllOf,
+    Answer,
+    FilterExpression,
+    Match,
+    NamedCondition,
+    Not,
+    Operator,
+    Question,
+    ordered,
+)
 from tallystick.warehouse.duckdb.questions import relations
 from tallystick.warehouse.duckdb.questions.answering import answer
 
@@ -93,6 +105,24 @@ def test_pages_are_parts_of_the_whole(drawn: Any, limit: int) -> None:
     ]
     assert [row for page in pages for row in page.rows] == list(whole[: limit * len(pages)])
     assert {page.total_rows for page in pages} == {len(whole)}
+
+
+def test_a_page_behind_the_last_one_tells_how_many_rows_there_are() -> None:
+    page = Match(dimension=PAGE, values=(11,))
+    question = Question(
+        sites=(1,),
+        period=period(BEGINNINGS[0], BEGINNINGS[0] + DAYS * DAY_S, ZoneInfo("UTC")),
+        metrics=(Metric.PERCENTAGE, Metric.PAGEVIEWS),
+        dimensions=(GOAL, ENTRY_PAGE),
+        condition=page,
+        goals=(NamedCondition("first", page),),
+        total_rows=True,
+    )
+    session = world(BEGINNINGS[0]).session
+    rows = answer(session, question).rows
+    behind = answer(session, replace(question, offset=100))
+    assert rows
+    assert (behind.rows, behind.total_rows) == ((), len(rows))
 
 
 @given(drawn=DRAWN, cut=st.integers(0, DAYS * DAY_S))

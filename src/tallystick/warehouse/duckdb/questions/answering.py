@@ -123,14 +123,14 @@ def answer(session: QuerySession, question: Question, *, general: bool = False) 
     rows = session.connection.execute(text, plan.parameters.of(text)).fetchall()
     width, total = len(question.dimensions), None
     if question.total_rows:
-        total = int(rows[0][-2]) if rows else _count(session, question, general=general)
+        total = int(rows[0][-2]) if rows else _count(session, question, general=general, everyone=everyone)
     answered = tuple(AnswerRow(row[:width], tuple(map(_number, row[width:-2]))) for row in rows)
     return Answer(rows=answered, total_rows=total, sessionless=any(row[-1] for row in rows))
 
 
-def _count(session: QuerySession, question: Question, *, general: bool) -> int:
+def _count(session: QuerySession, question: Question, *, general: bool, everyone: int | None) -> int:
     """The number of rows of all pages, where the requested one is empty."""
-    plan = _Plan(session, question, general=general)
+    plan = _Plan(session, question, general=general, everyone=everyone)
     text = plan.text(paged=False)
     row = session.connection.execute(f"SELECT count(*) FROM ({text})", plan.parameters.of(text)).fetchone()
     return int(row[0]) if row else 0
