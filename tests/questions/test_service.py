@@ -302,16 +302,18 @@ async def test_a_question_waits_for_others_only_so_long(site: Analytics) -> None
         hold.wait(20)
         return session.answer(question)
 
-    questions = Questions(services.ledger, services.warehouse, waits=0.1)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "ask", slow)
+        patched.setattr(module, "WAITING", 1)
+        questions = Questions(services.ledger, services.warehouse, waits=0.1)
         first = asyncio.create_task(questions.answer(asked(site)))
         await asyncio.sleep(0)  # it begins
-        with pytest.raises(StoreBusy, match="other questions take too long"):
-            await questions.answer(asked(site, metrics=(Metric.EVENTS,)))
-        patched.setattr(module, "WAITING", 0)
+        second = asyncio.create_task(questions.answer(asked(site, metrics=(Metric.EVENTS,))))
+        await asyncio.sleep(0)  # it waits
         with pytest.raises(StoreBusy, match="too many questions are waiting"):
             await questions.answer(asked(site, metrics=(Metric.EVENTS,)))
+        with pytest.raises(StoreBusy, match="other questions take too long"):
+            await second
         hold.set()
         assert [row.figures for row in (await first).rows] == [(3,)]
     assert (await questions.answer(asked(site, metrics=(Metric.EVENTS,)))).rows

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from threading import Event
 
 import pytest
 
@@ -33,3 +34,18 @@ async def test_reads_that_took_too_long_free_their_threads(
         assert all(isinstance(result, TimeoutError) for result in results)
     async with asyncio.timeout(20):
         assert await ids(warehouse) == [1]
+
+
+async def test_reads_that_wait_are_finished_before_the_warehouse_is_closed(warehouse: DuckDbWarehouse) -> None:
+    hold = Event()
+
+    def held(_: DuckDbSession) -> bool:
+        return hold.wait(20)
+
+    reads = [asyncio.create_task(warehouse.read(held)) for _ in range(3 * THREADS)]
+    await asyncio.sleep(0.2)  # they wait
+    closing = asyncio.create_task(warehouse.close())
+    await asyncio.sleep(0)
+    hold.set()
+    assert await asyncio.gather(*reads) == [True] * len(reads)
+    await closing

@@ -6,7 +6,8 @@ of its answer get their names afterwards. An answer is kept until a hit, a chang
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
@@ -68,6 +69,7 @@ from tallystick.services.analytics.names import (
 )
 from tallystick.services.analytics.searched_names import SearchedNames
 from tallystick.services.operating.slow_questions import SlowQuestions
+from tallystick.turns import Turns
 from tallystick.warehouse import Warehouse, WarehouseSession
 
 WITHIN_S = 10.0
@@ -118,7 +120,7 @@ class Questions:
     def __init__(self, ledger: Ledger, warehouse: Warehouse, within: float = WITHIN_S, waits: float = WAITS_S) -> None:
         self._ledger, self._warehouse, self._within, self._waits = ledger, warehouse, within, waits
         self.slow = SlowQuestions()
-        self._running, self._waiting = asyncio.Semaphore(AT_ONCE), 0
+        self._turns = Turns(AT_ONCE, WAITING, "too many questions are waiting")
         self._kept: OrderedDict[Asked, tuple[tuple[int, int], Any]] = OrderedDict()
         self._rows_kept = self._forgotten = 0
         self._searched = SearchedNames(self._matching)
@@ -158,12 +160,9 @@ class Questions:
             QuestionTooLong, StoreUnavailable: as ``answer`` does; and what the function raises.
         """
         self._warehouse.require_owned()
-        await self._turn()
-        try:
+        async with self._turn():
             with self.slow.measured(None):
                 return await self._within_its_time(lambda: self._warehouse.read(function))
-        finally:
-            self._running.release()
 
     async def shared(self, question: Asked, find: Callable[[], Awaitable[Found]]) -> Found:
         """The answer to a question that was checked: the kept one, or in its turn and its time what ``find`` returns.
@@ -174,8 +173,7 @@ class Questions:
         self._warehouse.require_owned()
         if (kept := self._kept_answer(question)) is not None:
             return cast("Found", kept)
-        await self._turn()
-        try:
+        async with self._turn():
             # Somebody else may have asked the same meanwhile.
             if (kept := self._kept_answer(question)) is not None:
                 return cast("Found", kept)
@@ -185,8 +183,6 @@ class Questions:
             if forgotten == self._forgotten:
                 self._keep(question, state, answer)
             return answer
-        finally:
-            self._running.release()
 
     @property
     def _state(self) -> tuple[int, int]:
@@ -220,24 +216,23 @@ class Questions:
         (found,) = await self._stored(question.sites, (question.condition,), bots=question.bots)
         return found
 
-    async def _turn(self) -> None:
-        """Wait until a question may run; the caller releases ``_running``.
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait until a question may run; it may until the block ends.
 
         Raises:
             StoreBusy: too many are waiting, or this one has waited for too long.
         """
-        if self._waiting >= WAITING:
-            msg = "too many questions are waiting"
-            raise StoreBusy(msg)
-        self._waiting += 1
         try:
             async with asyncio.timeout(self._waits):
-                await self._running.acquire()
+                turn = await self._turns.take()
         except TimeoutError as error:
             msg = "other questions take too long"
             raise StoreBusy(msg) from error
+        try:
+            yield
         finally:
-            self._waiting -= 1
+            turn.end()
 
     async def _within_its_time(self, find: Callable[[], Awaitable[Result]]) -> Result:
         try:

@@ -21,6 +21,7 @@ from tallystick.surfaces.plausible.errors import (
     SURFACE,
     response_to,
 )
+from tallystick.turns import asking
 from tallystick.web.address import ClientAddresses, host_of
 from tallystick.web.answers import AnyResponse, ApiResponse, send_response
 from tallystick.web.api import Api, ApiRequest
@@ -157,10 +158,11 @@ class PlausibleApi(Api):
             body=body,
             now=self._services.ledger.clock(),
         )
-        if route.changes:
-            return await route.handler(self._services, call)
-        # A question may take seconds, and others wait for it: it is given up when the client has hung up.
-        return await first_to_end(_handled(route, self._services, call), _hung_up(receive))
+        with asking(f"token {principal.token.id}"):
+            if route.changes:
+                return await route.handler(self._services, call)
+            # A question may take seconds, and others wait for it: it is given up when the client has hung up.
+            return await first_to_end(_handled(route, self._services, call), _hung_up(receive))
 
     async def _health(self, path: str) -> ApiResponse:
         reason = None if path == LIVE else await self._services.readiness.reason()

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import duckdb
 import structlog
 
-from tallystick.errors import StoreBusy, StoreClosed, StoreUnavailable
+from tallystick.errors import StoreClosed, StoreUnavailable
 from tallystick.gathering import raisable
+from tallystick.turns import Turns
 from tallystick.warehouse.duckdb.instance import Instance
 from tallystick.warehouse.duckdb.store import store_error, transaction
 
@@ -33,7 +34,8 @@ class WarehouseReaders:
 
     def __init__(self, store: Instance, translated: Callable[[duckdb.Error], StoreUnavailable] = store_error) -> None:
         self._store, self._translated = store, translated
-        self._reads, self._closed = 0, False
+        self._turns = Turns(THREADS, READS_AT_ONCE - THREADS, "too many requests are waiting")
+        self._reads, self._closed, self._none_left = 0, False, asyncio.Event()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="warehouse-reader")
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
@@ -48,10 +50,19 @@ class WarehouseReaders:
         if self._closed:
             msg = "the server is stopping"
             raise StoreClosed(msg)
-        if self._reads >= READS_AT_ONCE:
-            msg = "too many requests are waiting"
-            raise StoreBusy(msg)
         self._reads += 1
+        try:
+            turn = await self._turns.take()
+            try:
+                return await self._on_a_thread(function, arguments)
+            finally:
+                turn.end()
+        finally:
+            self._reads -= 1
+            if self._closed and not self._reads:
+                self._none_left.set()
+
+    async def _on_a_thread(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
         running = _Running()
         loop = asyncio.get_running_loop()
         try:
@@ -60,8 +71,6 @@ class WarehouseReaders:
             # The client has disconnected, or the read took too long: other reads need its thread.
             _interrupt_until_ended(loop, running)
             raise
-        finally:
-            self._reads -= 1
 
     def _read(self, running: "_Running", function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
         try:
@@ -82,6 +91,8 @@ class WarehouseReaders:
     async def close(self) -> None:
         """Finish running and pending reads."""
         self._closed = True
+        if self._reads:
+            await self._none_left.wait()
         await asyncio.to_thread(self._pool.shutdown)
 
 

@@ -31,6 +31,7 @@ from tallystick.services.accounts.superuser_logins import SuperuserLogins
 from tallystick.surfaces.dashboard.support import cookies
 from tallystick.surfaces.dashboard.support.forms import Form, read_form, refuse_foreign, refuse_other_sites
 from tallystick.surfaces.dashboard.support.language import Language, Languages
+from tallystick.turns import asking
 
 
 class PageRequest(Struct, frozen=True, kw_only=True):
@@ -108,7 +109,7 @@ class PageGuard:
             request = await self.page_request(http)
             if http.method == "POST":
                 request = await self._with_form(request)
-            return await handler(request)
+            return await _handled(handler, request)
 
         return endpoint
 
@@ -122,7 +123,7 @@ class PageGuard:
                 return to_login(http)
             if http.method == "POST":
                 request = await self._with_form(request)
-            return await handler(request)
+            return await _handled(handler, request)
 
         return endpoint
 
@@ -139,7 +140,7 @@ class PageGuard:
                     request = await self._page_request(http)
             except (StoreUnavailable, TimeoutError) as error:
                 request = await self._remembered(http, error)
-            return to_login(http) if request.principal is None else await handler(request)
+            return to_login(http) if request.principal is None else await _handled(handler, request)
 
         return endpoint
 
@@ -149,7 +150,7 @@ class PageGuard:
         async def endpoint(http: Request) -> Response:
             _refuse_long_query(http)
             request = await self._page_request(http)
-            return to_login(http) if request.principal is None else await handler(request)
+            return to_login(http) if request.principal is None else await _handled(handler, request)
 
         return endpoint
 
@@ -185,7 +186,7 @@ class PageGuard:
             _refuse_long_query(http)
             refuse_other_sites(http)
             request = await self._page_request(http)
-            return await handler(replace(request, form=await read_form(http)))
+            return await _handled(handler, replace(request, form=await read_form(http)))
 
         return endpoint
 
@@ -299,6 +300,12 @@ def _refuse_long_query(http: Request) -> None:
     if len(http.scope["query_string"]) > LONGEST_QUERY:
         http.scope["query_string"] = b""
         raise HTTPException(414)
+
+
+async def _handled(handler: Handler, request: PageRequest) -> Response:
+    """The response to a request, whose questions are those of the person; guests are one."""
+    with asking(f"account {request.account.id}" if request.principal else None):
+        return await handler(request)
 
 
 def _guest_secret(http: Request) -> str:

@@ -12,6 +12,7 @@ from tallystick.surfaces.goatcounter.api.calling import Handler, SiteCall
 from tallystick.surfaces.goatcounter.api.headers import COMMON, PREFLIGHT, limit_headers
 from tallystick.surfaces.goatcounter.errors import REASON_BY_STATUS, SURFACE, SiteElsewhere, response_to
 from tallystick.surfaces.goatcounter.wire.decoding import query_values
+from tallystick.turns import asking
 from tallystick.web.address import ClientAddresses, host_of
 from tallystick.web.answers import AnyResponse, ApiResponse, FileDownload, send_file, send_response
 from tallystick.web.api import Api, ApiRequest
@@ -111,8 +112,10 @@ class GoatCounterApi(Api):
             site=site,
             client=client,
         )
-        async with asyncio.timeout(READS_WITHIN_S if scope["method"] in _OF_READS else None):
-            return await route.handler(self._services, call)
+        within = READS_WITHIN_S if scope["method"] in _OF_READS else None
+        with asking(f"token {principal.token.id}"):
+            async with asyncio.timeout(within):
+                return await route.handler(self._services, call)
 
     async def _elsewhere(
         self, request: ApiRequest, client: IPv4Address | IPv6Address | None, error: NoSuchSite

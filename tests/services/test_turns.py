@@ -1,0 +1,119 @@
+"""Whoever asks for much does not keep the others waiting."""
+
+import asyncio
+from collections.abc import Hashable
+from pathlib import Path
+
+import pytest
+
+from support.analytics import analytics_in_process
+from tallystick.errors import StoreBusy
+from tallystick.turns import ASKERS_KNOWN, Turn, Turns, asking, who_asks
+
+
+class Room:
+    """Turns under a clock that only moves within them."""
+
+    def __init__(self, at_once: int = 1, waiting: int = 100) -> None:
+        self.now = 0.0
+        self.turns = Turns(at_once, waiting, "full", lambda: self.now)
+        self.order: list[Hashable] = []
+
+    async def ask(self, asker: Hashable, seconds: float) -> None:
+        with asking(asker):
+            turn = await self.turns.take()
+        self.order.append(asker)
+        await asyncio.sleep(0)
+        self.now += seconds
+        turn.end()
+
+    async def hold(self, asker: Hashable) -> Turn:
+        with asking(asker):
+            return await self.turns.take()
+
+    def begin(self, asker: Hashable, seconds: float, times: int = 1) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self.ask(asker, seconds)) for _ in range(times)]
+
+
+async def waited() -> None:
+    """Let everybody who was begun wait for a turn."""
+    await asyncio.sleep(0)
+
+
+async def test_who_has_taken_least_is_next() -> None:
+    room = Room()
+    await asyncio.gather(*room.begin("dear", 10, 4), *room.begin("cheap", 1, 8), *room.begin(None, 3, 2))
+    assert room.order[0] == "dear"
+    assert room.order[1:4] == ["cheap", None, "cheap"]
+    assert sorted(map(str, room.order[1:11])) == [*["None"] * 2, *["cheap"] * 8]
+    assert room.order[11:] == ["dear"] * 3
+
+
+async def test_who_comes_later_does_not_make_up_for_the_time_before() -> None:
+    room = Room()
+    early = [*room.begin("one", 10, 9), *room.begin("other", 10, 9)]
+    await early[5]
+    await asyncio.gather(*early, *room.begin("new", 10, 3))
+    first, *_, last = (place for place, asker in enumerate(room.order) if asker == "new")
+    assert set(room.order[first:last]) == {"one", "other", "new"}
+
+
+async def test_no_asker_has_all_turns_while_others_wait() -> None:
+    room = Room(at_once=2)
+    await asyncio.gather(*room.begin("many", 1, 6), *room.begin("few", 5, 2))
+    assert room.order[:3] == ["many", "many", "few"]
+
+
+async def test_places_are_taken_from_who_waits_for_most() -> None:
+    room = Room(waiting=4)
+    held = await room.hold("somebody")
+    many, few = room.begin("many", 1, 5), room.begin("few", 1, 3)
+    await waited()
+    held.end()
+    results = await asyncio.gather(*many, *few, return_exceptions=True)
+    assert [isinstance(each, StoreBusy) for each in results] == [*[False] * 2, *[True] * 3, *[False] * 2, True]
+
+
+async def test_turns_that_nobody_waits_for_any_more_go_on_to_others() -> None:
+    room = Room()
+    held = await room.hold("a")
+    left, told, last = (room.begin(asker, 1)[0] for asker in "bcd")
+    await waited()
+    left.cancel()
+    held.end()
+    told.cancel()  # its turn has begun, and it does not know yet
+    await last
+    assert (left.cancelled(), told.cancelled(), room.order) == (True, True, ["d"])
+
+
+async def test_askers_are_forgotten() -> None:
+    room = Room(at_once=2)
+    held = await room.hold("longest")
+    for number in range(2 * ASKERS_KNOWN):
+        await room.ask(number, 1)
+    assert len(room.turns._askers) <= ASKERS_KNOWN + 1  # noqa: SLF001
+    held.end()
+    assert not room.turns._askers  # noqa: SLF001
+
+
+async def test_surfaces_tell_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[Hashable] = set()
+    take = Turns.take
+
+    async def noted(self: Turns) -> Turn:
+        asked.add(who_asks())
+        return await take(self)
+
+    async with analytics_in_process(tmp_path) as running:
+        await running.change_site(public="public")
+        monkeypatch.setattr(Turns, "take", noted)
+        assert (await running.api("GET", "/stats/total")).status == 200
+        assert asked == {"token 1"}
+        asked.clear()
+        headers = {"authorization": f"Bearer {running.token}"}
+        site = running.site.cname
+        answer = await running.ask(f"/api/v1/stats/aggregate?site_id={site}&metrics=visitors", headers=headers)
+        assert (answer.status, asked) == (200, {"token 1"})
+        asked.clear()
+        assert (await running.ask("/sites/1.json")).status == 200
+        assert asked == {None}
