@@ -42,7 +42,15 @@ def next_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return turn
 
 
-ONLY_ON_POSTGRESQL = {"lease", "common_secret", "ticket", "limit_window", "limit_report", "login_attempt"}
+ONLY_ON_POSTGRESQL = {
+    "lease",
+    "common_secret",
+    "ticket",
+    "limit_window",
+    "limit_report",
+    "login_attempt",
+    "counter_upload",
+}
 
 
 @either_other

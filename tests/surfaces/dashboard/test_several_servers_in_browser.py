@@ -163,3 +163,27 @@ def test_counters_are_exported_by_any_server(ada: BrowserContext, servers: Serve
         assert "visits0" in text
         assert "visits1" in text
     page.close()
+
+
+def test_counters_are_imported_whichever_server_has_the_file(ada: BrowserContext, servers: Servers) -> None:
+    page = ada.new_page()
+    page.goto("/admin/counters")
+    lines = b"example.net/cups,7\nexample.net/spoons,8\n"
+    page.locator("input[type=file]").set_input_files({"name": "many.csv", "mimeType": "text/csv", "buffer": lines})
+    page.get_by_role("button", name="Send and check").click()
+    for server in (servers.one, servers.two):
+        other = ada.new_page()
+        other.goto(f"{server.url}/admin/counters")
+        expect(other.get_by_role("heading", name="many.csv")).to_be_visible()
+        expect(other.get_by_role("button", name="Import now")).to_be_visible()
+        other.close()
+    page.goto("/admin/counters")
+    page.get_by_role("button", name="Import now").click()
+    for server in (servers.one, servers.two):
+        other = ada.new_page()
+        other.goto(f"{server.url}/admin/counters")
+        expect(other.get_by_text("Imported.", exact=True)).to_be_visible()
+        other.close()
+    for server in (servers.one, servers.two):
+        assert server.get("/get/example.net/spoons").json() == {"value": 8}
+    page.close()

@@ -1,7 +1,8 @@
 """Public counters from a file that was sent, and in a file to send, as ``tallystick counter import`` and ``export`` do.
 
 A file is checked first, and imported when the one who has sent it says so. There is one at a time. It has no name on
-the disk, so nothing is left of it when the server ends; it can be sent again, since counters that exist are kept.
+the disk, so nothing is left of it when the server ends; it can be sent again, since counters that exist are kept. Of
+several servers on one ledger one has the file; the others show its state, and ask it to import or to forget the file.
 """
 
 import asyncio
@@ -13,8 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Literal, cast
 
+import msgspec
 import structlog
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, StoreBusy, StoreUnavailable
 from tallystick.ledger import Ledger
@@ -25,6 +28,7 @@ from tallystick.services.accounts.audit import EventKind, done_by, note
 from tallystick.services.counting.counter_export import export
 from tallystick.services.counting.counter_files import Format, Line, from_csv, from_json
 from tallystick.services.counting.counter_import import Imported, predicted, writes_of
+from tallystick.services.counting.upload_board import Posted, UploadBoard
 from tallystick.tasks import BackgroundTask
 
 FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -39,7 +43,11 @@ LOOKED_EVERY_S = 60.0
 IMPORTED_WITHIN_S = 24 * 3_600.0
 """An import that takes longer is reported by health: it may hang."""
 BUSY_S = 0.1
+POSTED_EVERY_S = 1.0
+"""How often a server tells the others how far its file is, and looks whether one of them wants something of it."""
 
+WORKING = ("checking", "importing")
+GONE = "the server that had the file has stopped: send the file again"
 State = Literal["checking", "checked", "importing", "done", "failed"]
 
 log = structlog.get_logger()
@@ -74,7 +82,7 @@ class CounterUpload(Struct, kw_only=True):
     @property
     def working(self) -> bool:
         """Whether the file is being read."""
-        return self.state in {"checking", "importing"}
+        return self.state in WORKING
 
     @property
     def ready(self) -> bool:
@@ -95,15 +103,45 @@ class CounterUploads:
         self._sent = asyncio.Event()
         self._exporting = asyncio.Lock()
         self._stream: BinaryIO | None = None
+        self._board, self._posted = UploadBoard.of(ledger), ""
         self.current: CounterUpload | None = None
+        """The file that this server has."""
 
     def tasks(self) -> list[BackgroundTask]:
-        """The background task that reads files."""
-        return [
-            BackgroundTask(
-                "counter-files", self.read_file, LOOKED_EVERY_S, trigger=self._sent, overdue_after=IMPORTED_WITHIN_S
-            )
-        ]
+        """The background tasks: one reads files, one tells other servers of them."""
+        reads = BackgroundTask(
+            "counter-files", self.read_file, LOOKED_EVERY_S, trigger=self._sent, overdue_after=IMPORTED_WITHIN_S
+        )
+        return [reads, BackgroundTask("posted-files", self.post, POSTED_EVERY_S)] if self._board else [reads]
+
+    async def newest(self) -> CounterUpload | None:
+        """The file that was sent last, to whichever server.
+
+        Raises:
+            StoreUnavailable: it is in the ledger, which cannot be read.
+        """
+        posted = None if self._board is None else await self._board.newest()
+        if self._board is None or (posted is not None and posted.own):
+            return self.current
+        return None if posted is None else _shown(posted)
+
+    async def post(self) -> None:
+        """Tell the other servers how far the file of this one is, and do what one of them wants.
+
+        Raises:
+            StoreUnavailable
+        """
+        if self._board is None or self.current is None:
+            return
+        encoded = _encode(self.current)
+        if encoded == self._posted and not (self.current.working or self.current.ready):
+            return  # it has ended, and all know
+        begins = await self._board.note(encoded)
+        self._posted = encoded
+        if begins is None:
+            self._forget()
+        elif begins and self.current.ready:
+            self._begin(self.current)
 
     def arriving(self, announced: int) -> BinaryIO:
         """A file for what arrives. Blocks.
@@ -120,35 +158,59 @@ class CounterUploads:
             raise InputRefused(msg)
         return cast("BinaryIO", TemporaryFile(dir=self._data))  # closed when it is read or replaced
 
-    def check(self, upload: CounterUpload, stream: BinaryIO) -> None:
+    async def check(self, upload: CounterUpload, stream: BinaryIO) -> None:
         """Check a file that has arrived, in the background. It replaces the one before.
 
         Raises:
             InputRefused: another one is being read.
+            StoreUnavailable: other servers cannot be told of it.
         """
         self._refuse_a_second()
-        self.discard()
+        if self._board is not None and not await self._board.put(_encode(upload), WORKING):
+            raise _second()
+        self._forget()
         self.current, self._stream = upload, stream
         self._sent.set()
 
-    def begin(self) -> None:
+    async def begin(self) -> None:
         """Import the file that was checked, in the background.
 
         Raises:
             InputRefused: there is none that can be imported.
+            StoreUnavailable: another server has it, and cannot be told.
         """
-        if self.current is None or not self.current.ready:
-            msg = "there is no file that can be imported: send it again"
-            raise InputRefused(msg)
-        self.current.state, self.current.error = "importing", ""
+        posted = None if self._board is None else await self._board.newest()
+        if self._board is not None and posted is not None and not posted.own:
+            upload = _shown(posted)
+            if upload.ready and await self._board.begin(posted.server, _encode(replace(upload, state="importing"))):
+                return
+        elif self.current is not None and self.current.ready:
+            self._begin(self.current)
+            return
+        msg = "there is no file that can be imported: send it again"
+        raise InputRefused(msg)
+
+    async def discard(self) -> None:
+        """Forget the file, unless it is being read.
+
+        Raises:
+            StoreUnavailable: other servers cannot be told.
+        """
+        newest = await self.newest()
+        if newest is not None and newest.working:
+            return
+        if self._board is not None:
+            await self._board.forget()
+        self._forget()
+
+    def _begin(self, upload: CounterUpload) -> None:
+        upload.state, upload.error = "importing", ""
         self._sent.set()
 
-    def discard(self) -> None:
-        """Forget the file, unless it is being read."""
-        if self.current is not None and self.current.working:
-            return
-        self._close()
-        self.current = None
+    def _forget(self) -> None:
+        if self.current is None or not self.current.working:
+            self._close()
+            self.current = None
 
     async def read_file(self) -> None:
         """Check or import the file, if there is one to read."""
@@ -244,10 +306,25 @@ class CounterUploads:
 
     def _refuse_a_second(self) -> None:
         if self.current is not None and self.current.working:
-            msg = "another file of counters is being read: wait until it has ended"
-            raise InputRefused(msg)
+            raise _second()
 
     def _close(self) -> None:
         if self._stream is not None:
             self._stream.close()
         self._stream = None
+
+
+def _second() -> InputRefused:
+    return InputRefused("another file of counters is being read: wait until it has ended")
+
+
+def _encode(upload: CounterUpload) -> str:
+    return msgspec.json.encode(upload).decode()
+
+
+def _shown(posted: Posted) -> CounterUpload:
+    """The file of another server, as it says."""
+    upload = msgspec.json.decode(posted.upload, type=CounterUpload)
+    if posted.answers or not (upload.working or upload.ready):
+        return upload
+    return replace(upload, state="failed", found=Imported(), error=GONE)

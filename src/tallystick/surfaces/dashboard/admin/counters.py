@@ -69,8 +69,8 @@ class CounterFilePages:
     async def as_json(self, request: PageRequest) -> Response:
         """How far the newest file is, as data."""
         require_superuser(request)
-        current = self._uploads.current
-        return as_json({"import": None if current is None else _plain(current)})
+        newest = await self._uploads.newest()
+        return as_json({"import": None if newest is None else _plain(newest)})
 
     async def send(self, request: PageRequest) -> Response:
         """Take a file, and check it."""
@@ -91,7 +91,7 @@ class CounterFilePages:
             if not received.problems and not received.size:
                 received.problems = EMPTY
             if not received.problems:
-                self._check(received, request, stack)
+                await self._check(received, request, stack)
         if received.problems:
             return await self._show(replace(request, form=received.form), received.problems)
         return see_other(ADDRESS)
@@ -100,7 +100,7 @@ class CounterFilePages:
         """Import the file that was checked."""
         require_superuser(request)
         try:
-            self._uploads.begin()
+            await self._uploads.begin()
         except InputRefused as error:
             return await self._show(request, problems_of(error))
         return see_other(ADDRESS)
@@ -108,7 +108,7 @@ class CounterFilePages:
     async def discard(self, request: PageRequest) -> Response:
         """Forget the file that was checked."""
         require_superuser(request)
-        self._uploads.discard()
+        await self._uploads.discard()
         return see_other(ADDRESS)
 
     async def as_csv(self, request: PageRequest) -> Response:
@@ -166,7 +166,7 @@ class CounterFilePages:
 
         return write
 
-    def _check(self, received: ReceivedCounters, request: PageRequest, stack: ExitStack) -> None:
+    async def _check(self, received: ReceivedCounters, request: PageRequest, stack: ExitStack) -> None:
         """Have the file checked, which is open until it is replaced."""
         assert received.file is not None
         assert received.format is not None
@@ -178,7 +178,7 @@ class CounterFilePages:
             size=received.size,
         )
         try:
-            self._uploads.check(upload, received.file)
+            await self._uploads.check(upload, received.file)
         except InputRefused as error:
             received.problems = problems_of(error)
         else:
@@ -187,7 +187,7 @@ class CounterFilePages:
     async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         typed = request.form
         values = {
-            "upload": self._uploads.current,
+            "upload": await self._uploads.newest(),
             "most": self._most,
             "formats": FORMAT_NAMES,
             "typed": {"format": typed.text("format"), "existing": typed.text("existing") or "keep"},

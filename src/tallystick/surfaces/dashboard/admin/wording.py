@@ -167,6 +167,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "live-days": N_("tells open pages when a day begins"),
         "live-counters": N_("compares watched public counters with what is stored"),
         "counter-files": N_("checks and imports files of public counters"),
+        "posted-files": N_("tells other servers of files of public counters"),
         "disk-history": N_("measures how the data grows"),
         "limits": N_("exchanges with other servers what limits have admitted"),
         "old-limits": N_("tidies up after limits that hold over several servers"),

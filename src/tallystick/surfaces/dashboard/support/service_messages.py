@@ -166,6 +166,7 @@ PATTERNS = (
     ),
     N_("the server has ended %(number)s times while it was reading this file"),
     N_("the file could not be imported; the log of the server says why"),
+    N_("the server that had the file has stopped: send the file again"),
     # Addresses of statistics.
     N_("period: %(problem)s"),
     N_("compare: %(problem)s"),

@@ -1,0 +1,103 @@
+"""A file of public counters that one server has, as the others see it."""
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import a_key
+from support.ledgers import opened
+from support.people import a_person
+from tallystick.errors import InputRefused
+from tallystick.ledger import open_database
+from tallystick.model.account import Account
+from tallystick.services.counting.counter_uploads import GONE, CounterUpload, CounterUploads, State
+
+LINES = b"example.com/visits,136\n"
+
+
+class Server:
+    """A server that reads files when the test says so."""
+
+    def __init__(self, uploads: CounterUploads, ada: Account) -> None:
+        self.uploads, self._ada = uploads, ada
+
+    async def send(self, lines: bytes = LINES) -> None:
+        upload = CounterUpload(name="a.csv", form="csv", replaces=False, actor=self._ada, size=len(lines))
+        await self.uploads.check(upload, io.BytesIO(lines))
+
+    async def state(self) -> State | None:
+        newest = await self.uploads.newest()
+        return None if newest is None else newest.state
+
+    async def work(self) -> None:
+        """What its background tasks do."""
+        await self.uploads.post()
+        await self.uploads.read_file()
+        await self.uploads.post()
+
+
+@pytest.fixture
+async def servers(postgres: Any, tmp_path: Path) -> AsyncIterator[tuple[Server, Server]]:
+    async with AsyncExitStack() as stack:
+        url = stack.enter_context(postgres.fresh_database(migrated=True))
+        one, two = [await stack.enter_async_context(opened(open_database(url, tmp_path))) for _ in range(2)]
+        ada = await a_person(one)
+        yield Server(CounterUploads(one, 1_000, tmp_path), ada), Server(CounterUploads(two, 1_000, tmp_path), ada)
+
+
+async def test_a_file_is_imported_by_its_server_when_another_one_is_asked(servers: tuple[Server, Server]) -> None:
+    one, two = servers
+    assert await two.state() is None
+    await one.send()
+    assert await two.state() == "checking"
+    with pytest.raises(InputRefused, match="another file of counters is being read"):
+        await two.send()
+    with pytest.raises(InputRefused, match="no file that can be imported"):
+        await two.uploads.begin()
+    await two.uploads.discard()
+    assert await two.state() == "checking", "it is being read"
+    await one.work()
+    assert await two.state() == await one.state() == "checked"
+    await two.uploads.begin()
+    assert await two.state() == "importing", "at once, before its server knows"
+    await one.work()
+    assert await two.state() == await one.state() == "done"
+    newest = await two.uploads.newest()
+    assert newest is not None
+    assert newest.imported.created == 1
+    await two.uploads.discard()
+    assert await one.state() is None
+    await one.work()
+    assert one.uploads.current is None
+
+
+async def test_a_newer_file_on_another_server_takes_its_place(servers: tuple[Server, Server]) -> None:
+    one, two = servers
+    await one.send()
+    await one.work()
+    await two.send(b"example.com/other,1\n")
+    await one.work()
+    assert one.uploads.current is None
+    await two.work()
+    await one.uploads.begin()
+    await two.work()
+    ledger = two.uploads._ledger  # noqa: SLF001  # its counters
+    assert await ledger.find(a_key("visits")) is None
+    assert (await ledger.find(a_key("other"))) is not None
+
+
+async def test_a_server_that_is_gone_takes_its_file_along(servers: tuple[Server, Server]) -> None:
+    one, two = servers
+    await one.send()
+    await two.uploads._ledger.write(  # noqa: SLF001  # its connection
+        lambda session: session.connection.execute("UPDATE counter_upload SET seen = seen - '1m'::interval")
+    )
+    newest = await two.uploads.newest()
+    assert newest is not None
+    assert (newest.state, newest.error, newest.ready) == ("failed", GONE, False)
+    await two.send()
+    assert await two.state() == "checking"
