@@ -71,8 +71,6 @@ async def test_a_file_is_imported_by_its_server_when_another_one_is_asked(server
     assert newest.imported.created == 1
     await two.uploads.discard()
     assert await one.state() is None
-    await one.work()
-    assert one.uploads.current is None
 
 
 async def test_a_newer_file_on_another_server_takes_its_place(servers: tuple[Server, Server]) -> None:
