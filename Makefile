@@ -58,8 +58,9 @@ image: .venv/.dev ## Carry out the steps of deploy/Dockerfile without Docker, an
 check: lint wheel image test ## Everything that must hold before a change lands
 
 SEED ?= 1
-torture: .venv/.dev ## Every fault against every endpoint, about 5 minutes, as root; SEED=7 for another run
+torture: .venv/.dev .venv-nodes/.dev ## Every fault against every endpoint, and on three nodes, about 20 minutes, as root; SEED=7 for another run
 	TORTURE_SEED=$(SEED) $(BIN)/python -m pytest --numprocesses=2 tests/torture/all_faults.py
+	TORTURE_SEED=$(SEED) .venv-nodes/bin/python -m pytest tests/torture/all_nodes.py
 
 bench: .venv/.bench ## Measure, about 32 minutes; needs wrk and Chromium (Debian: apt-get install wrk chromium)
 	$(BIN)/python benchmarks/inside.py

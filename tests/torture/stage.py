@@ -208,7 +208,7 @@ def a_stage(  # noqa: PLR0913  # what a row does not name is ordinary
         server = opened.enter_context(
             running_server(data, *OPTIONS, database=database, through=_a_clock(folder / "clock") if own_clock else ())
         )
-        names = Names(site.token, "example.com/visits", _a_counter(server.url, site.token))
+        names = Names(site.token, "example.com/visits", a_counter(server.url, site.token))
         stage = Stage(folder, server, names, random.Random(seed))  # a test's
         stage.postgres, stage.standby, stage.database, stage.disk = postgres, standby, database, disk
         opened.callback(stage.close)
@@ -250,7 +250,8 @@ def mounted(place: Path, size_mb: int) -> Iterator[None]:
         subprocess.run(["umount", place], check=True)
 
 
-def _a_counter(url: str, token: str) -> str:
+def a_counter(url: str, token: str) -> str:
+    """The id of a new shared counter."""
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "host": HOST}
     body = {"displayName": "Visits", "type": "UpDown"}
     answer = send(url, Request("POST", "/v1/counters", body, headers), ANSWERED_WITHIN_S)

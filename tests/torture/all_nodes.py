@@ -1,0 +1,37 @@
+"""Three servers on one lake, and every fault in turn: ``make torture``. TORTURE_ROUNDS is how often each happens."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from torture.nodes import (
+    PHASES,
+    Nodes,
+    a_node_is_killed,
+    frozen_for,
+    postgresql_is_killed,
+    reports_see_hits_of_others,
+    some_nodes,
+    the_mover_dies_while,
+    the_mover_is_killed,
+    under_load,
+)
+
+FAULTS: dict[str, Callable[[Nodes], None]] = {
+    "a node is killed": a_node_is_killed,
+    "the mover is killed": the_mover_is_killed,
+    "PostgreSQL is killed": postgresql_is_killed,
+    "the mover is frozen": frozen_for(30.0),
+} | {f"the mover dies: {phase}": the_mover_dies_while(phase) for phase in PHASES}
+
+
+@pytest.mark.timeout(3_000)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_nodes(fault: str, tmp_path: Path) -> None:
+    rounds = int(os.environ.get("TORTURE_ROUNDS", "3"))
+    with some_nodes(tmp_path, int(os.environ["TORTURE_SEED"]), 3) as nodes:
+        for _ in range(rounds):
+            under_load(nodes, FAULTS[fault])
+        reports_see_hits_of_others(nodes)
