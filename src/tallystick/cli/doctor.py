@@ -20,6 +20,7 @@ from cyclopts import Parameter
 from tallystick import __version__
 from tallystick.app import SURFACES
 from tallystick.cli.support.configuration import FILE_VARIABLE, SETTINGS, sources
+from tallystick.cli.support.container import in_container, problems_of_container
 from tallystick.cli.support.data_directory import server_runs
 from tallystick.cli.support.readiness import place_of, readiness_of
 from tallystick.errors import TallystickError
@@ -105,6 +106,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _sqlite_version()
     yield _clock(settings.data)
     yield _data_directory(settings.data)
+    yield from _container(settings)
     yield _file_modes(settings.data)
     yield _free_space(settings.data)
     if settings.database is None:
@@ -203,10 +205,24 @@ def _clock_of_ledger(settings: Settings) -> Iterator[Check]:
         yield Check("WARN" if problem else "OK", "newest commit", problem or "the clock fits the newest commit")
 
 
+def _container(settings: Settings) -> Iterator[Check]:
+    """Whether a container keeps its data and can be reached; no check elsewhere."""
+    if in_container():
+        problems = list(problems_of_container(settings))
+        yield from (Check("WARN", "container", problem) for problem in problems)
+        if not problems:
+            yield Check("OK", "container", f"{settings.data} is a volume of this container")
+
+
 def _data_directory(data: Path) -> Check:
+    there = _existing(data)
     try:
-        with tempfile.TemporaryFile(dir=_existing(data)):
+        with tempfile.TemporaryFile(dir=there):
             pass
+    except PermissionError as error:
+        owner, user = there.stat().st_uid, os.geteuid()
+        hint = f"{there} belongs to user {owner}, this is user {user}: chown {user} {there}"
+        return Check("FAIL", "data directory", f"{data} cannot be written: {error.strerror}; {hint}")
     except OSError as error:
         return Check("FAIL", "data directory", f"{data} cannot be written: {error.strerror}")
     if data.is_dir():
