@@ -92,10 +92,15 @@ class Machine:
     Args:
         folder: a new one.
         others: those of earlier stages, by name.
+        arguments: of ``--build-arg``.
     """
 
-    def __init__(self, folder: Path, stage: Stage, others: Mapping[str, "Machine"]) -> None:
-        self.root, self._stage, self._others = folder, stage, others
+    def __init__(
+        self, folder: Path, stage: Stage, others: Mapping[str, "Machine"], arguments: Mapping[str, str]
+    ) -> None:
+        folder.mkdir(parents=True)
+        self.root, self._stage, self._others, self._given = folder, stage, others, arguments
+        self._arguments: dict[str, str] = {}
         self.folder = Path("/")
         for name in (*WRITABLE, *SHARED):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -112,6 +117,9 @@ class Machine:
                     for word in shlex.split(step.rest):
                         name, _, value = word.partition("=")
                         self.environment[name] = value.replace("$PATH", self.environment["PATH"])
+                case "ARG":
+                    name, _, default = "".join(shlex.split(step.rest)).partition("=")
+                    self._arguments[name] = self._given.get(name, default)
                 case "WORKDIR":
                     self.folder = Path(step.rest)
                     self._inside(self.folder).mkdir(parents=True, exist_ok=True)
@@ -144,7 +152,7 @@ class Machine:
         inside = f"cd {self.folder} && {script}"
         done = subprocess.run(
             _unshared(_mounts(self.root), ["chroot", str(self.root), "/bin/sh", "-euc", inside]),
-            env=kept | {"HOME": "/root"} | self.environment,
+            env=kept | {"HOME": "/root"} | self._arguments | self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -153,13 +161,14 @@ class Machine:
             sys.exit(f"image: the step failed:\n{done.stdout}{done.stderr}")
 
     @contextmanager
-    def container(self, data: Path) -> Iterator["subprocess.Popen[str]"]:
+    def container(self, data: Path, command: Sequence[str] = ()) -> Iterator["subprocess.Popen[str]"]:
         """The entry point with its command, on a data volume.
 
         Args:
             data: what is mounted at the image's VOLUME.
+            command: in place of both.
         """
-        command = [*json.loads(self._stage.last("ENTRYPOINT")), *json.loads(self._stage.last("CMD"))]
+        command = command or [*json.loads(self._stage.last("ENTRYPOINT")), *json.loads(self._stage.last("CMD"))]
         mounts = [
             *_mounts(self.root),
             f"mount --bind {data} {self._inside(Path(self._stage.last('VOLUME')))}",
@@ -239,18 +248,29 @@ def _only_child(process: int) -> int:
     sys.exit("image: FAILED: the container does not start")
 
 
-def built(folder: Path) -> Machine:
+def built(folder: Path, **arguments: str) -> Machine:
     """The image of the last stage."""
+    say(f"building with {arguments or 'no build arguments'}")
     machines: dict[str, Machine] = {}
     for number, stage in enumerate(stages()):
-        machine = machines[stage.name] = Machine(folder / str(number), stage, machines)
+        machine = machines[stage.name] = Machine(folder / str(number), stage, machines, arguments)
         machine.carry_out()
     return machine
 
 
-def check_packages(machine: Machine) -> None:
-    """Exactly the pinned versions, and nothing that only builds need."""
-    pinned = {_pin(*line.split("==")) for line in (ROOT / "constraints.txt").read_text("utf-8").split()}
+def pins(*files: str) -> dict[str, str]:
+    """The pinned version of each package; a later file decides."""
+    lines = [line for file in files for line in (ROOT / file).read_text("utf-8").split()]
+    return {line.partition("==")[0]: line for line in lines}
+
+
+def check_packages(machine: Machine, versions: Mapping[str, str], image: str) -> None:
+    """Exactly the pinned versions, nothing that only builds need, and the size that the guide says.
+
+    Args:
+        image: its name in the guide.
+    """
+    pinned = {_pin(*line.split("==")) for line in versions.values()}
     (packages,) = machine.root.glob("opt/tallystick/lib/python*/site-packages")
     there = {_pin(*path.name.removesuffix(".dist-info").split("-")) for path in packages.glob("*.dist-info")}
     ours = {each for each in there if each.startswith("tallystick==")}
@@ -261,7 +281,7 @@ def check_packages(machine: Machine) -> None:
     shut = [path for path in packages.rglob("*") if not path.stat().st_mode & 0o004]
     expect(shut == [], "every user can read the files", shut[:5])
     size = sum(path.lstat().st_size for path in (machine.root / "opt").rglob("*")) / 1_000_000
-    told = float(re.findall(r"(\d+) MB on top of the base image", GUIDE.read_text("utf-8"))[0])
+    told = float(re.findall(rf"(\d+) MB for `{image}`", GUIDE.read_text("utf-8"))[0])
     expect(abs(size - told) < told / 10, f"it adds {size:.0f} MB to its base; the guide says {told:.0f}")
 
 
@@ -296,6 +316,23 @@ def check_container(machine: Machine, stage: Stage, data: Path) -> None:
     expect(written == {user}, "its files belong to its user")
 
 
+def check_extensions(machine: Machine, data: Path) -> None:
+    """The extensions of DuckDB that ``--lake`` needs can be loaded, without a network."""
+    load = "import duckdb; from tallystick.warehouse.lake import extensions as e; "
+    load += "e.load_extensions(duckdb.connect(), (*e.LAKE, *e.OBJECT_STORAGE)); print('loaded')"
+    with machine.container(data, ["python", "-c", load]) as process:
+        output, _ = process.communicate(timeout=STARTS_WITHIN_S)
+    expect(output == "loaded\n", "the extensions of --lake are in the image", output)
+
+
+def volume(machine: Machine, folder: Path) -> Path:
+    """A new one: it gets the owner and the mode of the directory of the image that it covers."""
+    covered = machine.root / "var/lib/tallystick"
+    shutil.copytree(covered, folder)
+    os.chown(folder, covered.stat().st_uid, covered.stat().st_gid)
+    return folder
+
+
 def main() -> None:
     """Build, look, run."""
     if os.geteuid():
@@ -303,14 +340,12 @@ def main() -> None:
     with TemporaryDirectory(prefix="tallystick-image-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        machine, stage = built(folder), stages()[-1]
-        check_packages(machine)
-        data = folder / "volume"
-        # A named volume has the owner and the mode of the directory that it covers.
-        shutil.copytree(machine.root / "var/lib/tallystick", data)
-        found = (machine.root / "var/lib/tallystick").stat()
-        os.chown(data, found.st_uid, found.st_gid)
-        check_container(machine, stage, data)
+        machine, stage = built(folder / "one"), stages()[-1]
+        check_packages(machine, pins("constraints.txt"), "tallystick")
+        check_container(machine, stage, volume(machine, folder / "volume"))
+        nodes = built(folder / "nodes", EXTRA="nodes")
+        check_packages(nodes, pins("constraints.txt", "constraints-nodes.txt"), "tallystick:nodes")
+        check_extensions(nodes, volume(nodes, folder / "volume-of-nodes"))
     say("complete")
 
 

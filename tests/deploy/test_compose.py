@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.deployed import DEPLOY, ROOT, assert_settings_are_accepted, documents, last
+from support.deployed import DEPLOY, ROOT, STAGES, assert_settings_are_accepted, documents, last
 from tallystick.cli import serve
 
 FILES = sorted(path.name for path in DEPLOY.glob("compose*.yaml"))
@@ -17,7 +17,7 @@ FILES = sorted(path.name for path in DEPLOY.glob("compose*.yaml"))
 def services(file: str, *, ours: bool) -> dict[str, dict[str, Any]]:
     """The services of a file that run our image, or the others."""
     (found,) = documents(file)
-    return {name: each for name, each in found["services"].items() if (each["image"] == "tallystick") == ours}
+    return {name: each for name, each in found["services"].items() if each["image"].startswith("tallystick") == ours}
 
 
 def test_they_have_the_form_of_compose_files() -> None:
@@ -65,7 +65,8 @@ def test_only_programs_of_the_machine_reach_a_server_without_a_proxy(file: str) 
 @pytest.mark.parametrize("file", FILES)
 def test_settings_are_accepted(file: str) -> None:
     for service in services(file, ours=True).values():
-        settings = assert_settings_are_accepted(service["environment"])
+        filled = {name: re.sub(r"\$\{.*?\}", "x", value) for name, value in service["environment"].items()}
+        settings = assert_settings_are_accepted(filled)
         assert settings.trusted_proxy
 
 
@@ -76,3 +77,36 @@ def test_the_data_of_one_server_are_in_a_volume() -> None:
     name, _, place = volume.partition(":")
     assert name in found["volumes"]
     assert place == last("VOLUME")
+
+
+def test_three_servers_are_alike_and_hold_nothing() -> None:
+    nodes = services("compose.nodes.yaml", ours=True)
+    assert set(nodes) == {"node1", "node2", "node3"}
+    assert [node["hostname"] for node in nodes.values()] == list(nodes)  # doctor and logs name it
+    own = {"build", "hostname"}
+    first, *others = [{key: value for key, value in node.items() if key not in own} for node in nodes.values()]
+    assert others == [first, first]
+    assert nodes["node1"]["build"]["args"] == {"EXTRA": "nodes"}
+    ((lake, place),) = [volume.split(":") for volume in first["volumes"]]
+    (found,) = documents("compose.nodes.yaml")
+    assert lake in found["volumes"]
+    assert place == first["environment"]["TALLYSTICK_LAKE"]
+    # A new volume gets the owner of the directory that it covers.
+    (made,) = [rest for verb, rest in STAGES[-1].steps if verb == "RUN"]
+    assert f" {place}" in made
+
+
+def test_programs_of_others_have_a_version() -> None:
+    others = services("compose.nodes.yaml", ours=False)
+    assert set(others) == {"postgres", "caddy"}
+    for service in others.values():
+        assert re.fullmatch(r"[a-z]+:\d+", service["image"])
+
+
+def test_the_guide_names_what_the_operator_fills_in() -> None:
+    text = (DEPLOY / "compose.nodes.yaml").read_text("utf-8")
+    needed = set(re.findall(r"\$\{(\w+)", text))
+    guide = (ROOT / "docs" / "running.md").read_text("utf-8")
+    (block,) = [block for block in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "deploy/.env" in block]
+    assert needed == set(re.findall(r"(\w+)=", block))
+    assert "/deploy/.env\n" in (ROOT / ".gitignore").read_text("utf-8")

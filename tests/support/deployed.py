@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import yaml
 
+from tallystick.cli.doctor import OTHER_VARIABLES
 from tallystick.cli.main import command_line
 from tallystick.settings import Settings
 
@@ -30,8 +31,9 @@ def documents(file: str) -> list[dict[str, Any]]:
 
 
 def assert_settings_are_accepted(variables: Mapping[str, str]) -> Settings:
-    """What a server makes of these ``TALLYSTICK_`` variables, each of which must be one of a setting."""
-    assert set(variables) <= {f"TALLYSTICK_{field.name.upper()}" for field in fields(Settings)}
+    """What a server makes of these ``TALLYSTICK_`` variables, each of which it must know."""
+    known = {f"TALLYSTICK_{field.name.upper()}" for field in fields(Settings)} | OTHER_VARIABLES
+    assert set(variables) <= known
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TALLYSTICK_")}
     with patch.dict(os.environ, kept | dict(variables), clear=True):
         _, bound, _ = command_line("serve").parse_args(["serve"])
