@@ -17,7 +17,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from tallystick.cli.serve import calm_garbage_collector
-from tallystick.server.hot_lane import Answer, HotLanes, HotRequest, header_lines, with_length
+from tallystick.server.hot_lane import Answer, HotRequest, header_lines, with_length
 from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionCounts, ConnectionLimits
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
@@ -73,7 +73,7 @@ def lane_server(counts: ConnectionCounts, lanes: Iterable[bytes] = LANES) -> Htt
     """The product's own server, with the echo lane for some prefixes and the ASGI echo for everything else."""
     return HttpServer(
         echo,
-        lanes=HotLanes(dict.fromkeys(lanes, EchoLane())),
+        lanes=dict.fromkeys(lanes, EchoLane()),
         refusal_answer=lambda _path, refusal: (refusal.status, with_length(b"", b""), b""),
         limits=ConnectionLimits(),
         counts=counts,

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Self
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
-from tallystick.server.hot_lane import HotLanes
 from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionCounts, ConnectionLimits
 from tallystick.server.listening import UnixListen
@@ -22,7 +21,7 @@ from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counters, counttogether, dashboard, goatcounter, native, plausible
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
-from tallystick.web.base_path import UnderBasePath, refusals_under
+from tallystick.web.base_path import UnderBasePath, lanes_under, refusals_under
 from tallystick.web.bodies import SMALL_BODY, Bodies, may_have_body
 from tallystick.web.dispatch import claims, dispatchers, refusal_answer
 from tallystick.web.openapi import Description
@@ -56,7 +55,7 @@ class Application:
     Attributes:
         apps: ASGI applications by name of the surface.
         sockets: WebSockets that have to be closed before the server stops.
-        hot_lanes: of frequent requests.
+        hot_lanes: of frequent requests, by prefix of the URL.
         refusal_answer: encodes what the HTTP server itself refuses.
         connection_counts: what the HTTP server counts, for the metrics.
     """
@@ -92,7 +91,7 @@ class Application:
         self.sockets = [apps.sockets for apps in self.apps.values() if apps.sockets is not None]
         self._http, self._websocket = dispatchers(surfaces, self.apps, self._unclaimed)
         lanes = {prefix: lane for apps in self.apps.values() for prefix, lane in apps.hot.items()}
-        self.hot_lanes = HotLanes(lanes, settings.base_path)
+        self.hot_lanes = lanes if not settings.base_path else lanes_under(settings.base_path, lanes)
         self.refusal_answer = refusal_answer(surfaces, self.apps, countapi.SURFACE.name)
         self._entrance: AsgiApp = self._pass_on
         if settings.base_path:

@@ -15,7 +15,7 @@ from support.http_server import Serving, serving, serving_application
 from support.in_process import InProcess, in_process
 from support.raw_http import RawClient, request
 from tallystick.server.connection import Connection
-from tallystick.server.hot_lane import Answer, HotLanes, HotRequest
+from tallystick.server.hot_lane import Answer, HotRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -244,7 +244,7 @@ async def quiet(client: RawClient) -> None:
 async def test_behind_a_slow_request_the_others_wait() -> None:
     app = Slow()
     async with (
-        serving(app, lanes=HotLanes({b"/hot/": app})) as started,
+        serving(app, lanes={b"/hot/": app}) as started,
         RawClient.to(started.address) as client,
     ):
         paths = ["/slow/1", "/a", "/hot/2", "/slow/3", "/hot/now", "/b"]
@@ -264,7 +264,7 @@ async def test_behind_a_slow_request_the_others_wait() -> None:
 async def test_behind_a_slow_request_of_the_lane_the_others_wait() -> None:
     app = Slow()
     async with (
-        serving(app, lanes=HotLanes({b"/hot/": app})) as started,
+        serving(app, lanes={b"/hot/": app}) as started,
         RawClient.to(started.address) as client,
     ):
         await client.send(request("/hot/1") + request("/hot/2") + request("/a") + request("/hot/3"))
@@ -283,7 +283,7 @@ async def test_a_body_belongs_to_its_own_request() -> None:
     app = Slow()
     offer = request("/c", "Connection: Upgrade", "Upgrade: h2c", "Content-Length: 2", method="POST") + b"cc"
     async with (
-        serving(app, lanes=HotLanes({b"/hot/": app})) as started,
+        serving(app, lanes={b"/hot/": app}) as started,
         RawClient.to(started.address) as client,
     ):
         with_bodies = [request(path, "Content-Length: 2", method="POST") + body for path, body in BODIES]
@@ -324,7 +324,7 @@ async def test_a_failed_lane_does_not_hold_its_connection_up() -> None:
 
     app = Broken()
     async with (
-        serving(app, lanes=HotLanes({b"/hot/": app})) as started,
+        serving(app, lanes={b"/hot/": app}) as started,
         RawClient.to(started.address) as client,
     ):
         with capture_logs() as logged:

@@ -15,7 +15,7 @@ from support.http_server import Serving, serving, serving_application
 from support.in_process import in_process
 from support.raw_http import RawClient, request
 from tallystick.server.connection import Connection
-from tallystick.server.hot_lane import Answer, HotLanes, HotRequest
+from tallystick.server.hot_lane import Answer, HotRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,7 +71,7 @@ def app() -> App:
 async def started(app: App, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serving]:
     monkeypatch.setattr("tallystick.server.connection.WRITTEN_WITHIN_S", 1.0)
     monkeypatch.setattr("tallystick.server.connection.UNREAD_BODY_WITHIN_S", 0.5)
-    async with serving(app, lanes=HotLanes({b"/hot/": app}), head_within_s=0.5, idle_s=1.0, connections=6) as started:
+    async with serving(app, lanes={b"/hot/": app}, head_within_s=0.5, idle_s=1.0, connections=6) as started:
         yield started
 
 

@@ -14,7 +14,7 @@ from support.http_server import serving, serving_application
 from support.in_process import in_process
 from support.raw_http import RawClient, Received, request
 from support.server import RunningServer, running_server
-from tallystick.server.hot_lane import Answer, HotLanes, HotRequest
+from tallystick.server.hot_lane import Answer, HotRequest
 
 WITHIN_S = 3.0
 
@@ -55,7 +55,7 @@ class Held:
 async def test_what_was_accepted_is_answered_and_the_rest_is_closed() -> None:
     app = Held()
     async with (
-        serving(app, lanes=HotLanes({b"/hot/": app})) as started,
+        serving(app, lanes={b"/hot/": app}) as started,
         AsyncExitStack() as stack,
     ):
 
@@ -98,7 +98,7 @@ async def test_what_was_accepted_is_answered_and_the_rest_is_closed() -> None:
 
 async def test_what_does_not_end_is_cut_off() -> None:
     app = Held()
-    async with serving(app, lanes=HotLanes({b"/hot/": app})) as started:
+    async with serving(app, lanes={b"/hot/": app}) as started:
         async with RawClient.to(started.address) as stream, RawClient.to(started.address) as hot:
             await stream.send(request("/stream"))
             await hot.send(request("/hot/a"))

@@ -2,14 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.raw_http import WITHIN_S
 from tallystick.app import Application
-from tallystick.server.hot_lane import Answer, HotLanes, header_lines, with_length
+from tallystick.server.hot_lane import Answer, HotLane, header_lines, with_length
 from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionCounts, ConnectionLimits
 from tallystick.server.refusals import Refusal, RefusalAnswer
@@ -57,7 +57,7 @@ def refused_in_text(_path: str, refusal: Refusal) -> Answer:
 async def serving(  # noqa: PLR0913  # options, all with a default
     app: Any,
     *,
-    lanes: HotLanes | None = None,
+    lanes: Mapping[bytes, HotLane] | None = None,
     refusal_answer: RefusalAnswer = refused_in_text,
     counts: ConnectionCounts | None = None,
     path: Path | None = None,
@@ -73,11 +73,7 @@ async def serving(  # noqa: PLR0913  # options, all with a default
     """
     counts = counts or ConnectionCounts()
     server = HttpServer(
-        app,
-        lanes=lanes or HotLanes({}),
-        refusal_answer=refusal_answer,
-        limits=ConnectionLimits(**limits),
-        counts=counts,
+        app, lanes=lanes or {}, refusal_answer=refusal_answer, limits=ConnectionLimits(**limits), counts=counts
     )
     bound = socket.socket(socket.AF_INET if path is None else socket.AF_UNIX)
     bound.bind(("127.0.0.1", 0) if path is None else str(path))
@@ -97,7 +93,7 @@ async def serving_application(application: Application, *, hot: bool = True, **l
     """
     async with serving(
         application,
-        lanes=application.hot_lanes if hot else None,
+        lanes=application.hot_lanes if hot else {},
         refusal_answer=application.refusal_answer,
         counts=application.connection_counts if hot else None,
         **limits,

@@ -5,7 +5,7 @@ from typing import Any
 
 from support.http_server import refused_in_text
 from tallystick.server.connection import Connection
-from tallystick.server.hot_lane import HotLane, HotLanes
+from tallystick.server.hot_lane import HotLane
 from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionCounts, ConnectionLimits
 
@@ -90,7 +90,7 @@ class MemoryServer:
     def __init__(self, app: Any, lanes: dict[bytes, HotLane]) -> None:
         self.counts = ConnectionCounts()
         self._server = HttpServer(
-            app, lanes=HotLanes(lanes), refusal_answer=refused_in_text, limits=ConnectionLimits(), counts=self.counts
+            app, lanes=lanes, refusal_answer=refused_in_text, limits=ConnectionLimits(), counts=self.counts
         )
         self.state = self._server._state  # noqa: SLF001
 

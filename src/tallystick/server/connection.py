@@ -299,7 +299,7 @@ class Connection(HttpToolsProtocol):
             return reason
         self._hot, self._head_complete, self._begun = True, True, 0
         try:
-            reason = lane.take(HotRequest(self, lane, method, url[self.state.lanes.begin :], self.headers))
+            reason = lane.take(HotRequest(self, lane, method, url, self.headers))
         except Exception:
             self._hot = False
             raise

@@ -22,7 +22,7 @@ class HotRequest:
 
     Attributes:
         method: ``b"GET"`` or ``b"POST"``.
-        url: path and query, as they were sent, behind the base path.
+        url: path and query, as they were sent.
         headers: names in lower case.
         context: free for the lane.
     """
@@ -101,30 +101,43 @@ class HotLane(Protocol):
         """The answer to an error, of whatever type. Counts it for the metrics; raises nothing."""
 
 
+class LaneUnder:
+    """A lane for URLs with a base path in front, around one that knows nothing of it."""
+
+    def __init__(self, lane: HotLane, base_path: str) -> None:
+        self._lane, self._begin = lane, len(base_path)
+
+    def take(self, request: HotRequest) -> str | None:
+        """Offer the request without the base path."""
+        request.url = request.url[self._begin :]
+        return self._lane.take(request)
+
+    def answer(self, request: HotRequest, result: Any) -> Answer | None:  # noqa: ANN401
+        """The lane's own."""
+        return self._lane.answer(request, result)
+
+    def refuse(self, request: HotRequest, error: Exception) -> Answer:
+        """The lane's own."""
+        return self._lane.refuse(request, error)
+
+
 class HotLanes:
     """Finds the lane of a URL.
 
     Args:
         lanes: by prefix of the URL, for example ``b"/hit/"``; at least five bytes.
-        base_path: what stands before that prefix in every URL, for example ``/stats``.
-
-    Attributes:
-        begin: where in a URL the lane's own part begins, behind the base path.
     """
 
-    def __init__(self, lanes: Mapping[bytes, HotLane], base_path: str = "") -> None:
-        self.begin = len(base_path)
-        self._indexed = slice(self.begin, self.begin + INDEXED)
+    def __init__(self, lanes: Mapping[bytes, HotLane]) -> None:
         self._by_beginning: dict[bytes, tuple[tuple[bytes, HotLane], ...]] = {}
         for prefix, lane in sorted(lanes.items(), key=lambda each: -len(each[0])):
             assert len(prefix) >= INDEXED
             beginning = prefix[:INDEXED]
-            whole = base_path.encode("ascii") + prefix
-            self._by_beginning[beginning] = (*self._by_beginning.get(beginning, ()), (whole, lane))
+            self._by_beginning[beginning] = (*self._by_beginning.get(beginning, ()), (prefix, lane))
 
     def find(self, url: bytes) -> HotLane | None:
         """The lane of the longest prefix of a URL."""
-        for prefix, lane in self._by_beginning.get(url[self._indexed], ()):
+        for prefix, lane in self._by_beginning.get(url[:INDEXED], ()):
             if url.startswith(prefix):
                 return lane
         return None

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from socket import AF_UNIX, socket
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from uvicorn.config import Config
 
 from tallystick.server.connection import Connection
-from tallystick.server.hot_lane import HotLanes
+from tallystick.server.hot_lane import HotLane, HotLanes
 from tallystick.server.limits import CROWDED, CROWDED_IDLE_S, ConnectionCounts, ConnectionLimits
 from tallystick.server.listening import BACKLOG
 from tallystick.server.refusals import RefusalAnswer
@@ -25,7 +25,7 @@ class HttpServer:
 
     Args:
         app: an ASGI application for HTTP and WebSockets.
-        lanes: of frequent requests.
+        lanes: of frequent requests, by prefix of the URL.
         refusal_answer: encodes what the server refuses.
         counts: where connections and refusals are counted.
     """
@@ -34,12 +34,12 @@ class HttpServer:
         self,
         app: Any,  # noqa: ANN401  # any ASGI application
         *,
-        lanes: HotLanes,
+        lanes: Mapping[bytes, HotLane],
         refusal_answer: RefusalAnswer,
         limits: ConnectionLimits,
         counts: ConnectionCounts,
     ) -> None:
-        self._state = SharedState(lanes, refusal_answer, limits, counts)
+        self._state = SharedState(HotLanes(lanes), refusal_answer, limits, counts)
         self._config = Config(
             app,
             interface="asgi3",

@@ -5,7 +5,9 @@ put before the ``Location`` of a response here. What a browser finds in a body h
 ``own_base``; pages get it when they are rendered (``surfaces/dashboard/support/addresses.py``).
 """
 
-from tallystick.server.hot_lane import Answer
+from collections.abc import Mapping
+
+from tallystick.server.hot_lane import Answer, HotLane, LaneUnder
 from tallystick.server.refusals import Refusal, RefusalAnswer
 from tallystick.web.asgi import AsgiApp, Message, Receive, Scope, Send
 from tallystick.web.dispatch import in_plain_text, refuse
@@ -53,6 +55,11 @@ class UnderBasePath:
             await send(message)
 
         return located
+
+
+def lanes_under(base_path: str, lanes: Mapping[bytes, HotLane]) -> dict[bytes, HotLane]:
+    """The lanes of the URLs below the base path."""
+    return {base_path.encode("ascii") + prefix: LaneUnder(lane, base_path) for prefix, lane in lanes.items()}
 
 
 def refusals_under(base_path: str, inner: RefusalAnswer) -> RefusalAnswer:

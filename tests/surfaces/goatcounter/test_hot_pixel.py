@@ -67,7 +67,7 @@ def headers_of(*more: tuple[str, str], host: str = HOST, agent: str = FIREFOX) -
 
 
 def lane_of(analytics: Analytics) -> HotPixel:
-    lane = analytics.running.application.hot_lanes.find(PREFIX)
+    lane = analytics.running.application.hot_lanes[PREFIX]
     assert isinstance(lane, HotPixel)
     return lane
 
