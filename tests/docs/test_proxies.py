@@ -1,114 +1,42 @@
-"""The configurations of ``docs/proxies`` work as they are, over a port and over a Unix socket of Tallystick.
+"""The configurations of ``docs/proxies`` work as they are, over a port and over a Unix socket of Tallystick."""
 
-Only ports, files of certificates and the place of Tallystick are replaced. nginx and Caddy must be there.
-"""
-
-import getpass
 import re
 import socket
 import ssl
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from websockets.sync.client import ClientConnection, connect
 
 from support.analytics import prepare
 from support.clients import people_of_counters
-from support.postgres import free_port
 from support.programs import program
+from support.proxies import FOLDER, PROXIES, WEBSITE, Ports, Proxy, proxy_before, with_certificate
 from support.server import FREE_PORT, RunningServer, clean_environment, running_server
 
-FOLDER = Path(__file__).parents[2] / "docs" / "proxies"
-HOST = "stats.example.com"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"
-STARTS_WITHIN_S = 30.0
 NOW = time.strftime("%Y-%m-%d", time.gmtime())
-
-
-@dataclass
-class Ports:
-    """Where a proxy listens: with TLS, and without."""
-
-    https: int
-    http: int
-
-
-def upstream_in_place(text: str, port: str, unix: str, server: RunningServer, path: Path | None) -> str:
-    """The configuration with the server of the test; for a Unix socket its line is taken in place of the port's.
-
-    Args:
-        port: the line of the file for a port.
-        unix: its line for a Unix socket, which is a comment.
-    """
-    assert text.count(f"{port}\n") == text.count(f"# {unix}") == 1
-    if path is None:
-        return text.replace("127.0.0.1:8080", server.url.removeprefix("http://"))
-    return text.replace(f"{port}\n", "\n").replace(f"# {unix}", unix).replace("/run/tallystick/http.sock", str(path))
-
-
-def nginx_command(folder: Path, ports: Ports, server: RunningServer, path: Path | None) -> list[str]:
-    """nginx with the file of the documentation."""
-    text = upstream_in_place(
-        (FOLDER / "nginx.conf").read_text("utf-8"),
-        "server 127.0.0.1:8080;",
-        "server unix:/run/tallystick/http.sock;",
-        server,
-        path,
-    )
-    text = text.replace("listen 443 ssl;", f"listen {ports.https} ssl;").replace("listen 80;", f"listen {ports.http};")
-    temporary = "".join(
-        f"    {name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"user {getpass.getuser()};\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\ndaemon off;\nevents {{}}\n"
-        f"http {{\n    access_log off;\n{temporary}{with_certificate(text, folder)}}}\n"
-    )
-    return [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
-
-
-def with_certificate(text: str, folder: Path) -> str:
-    """nginx's configuration with a certificate of our own."""
-    files = ["-keyout", str(folder / "example.com.key"), "-out", str(folder / "example.com.pem")]
-    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=example.com", *files]
-    subprocess.run([program("openssl"), *request], check=True, capture_output=True)
-    return text.replace("/etc/ssl/", f"{folder}/")
-
-
-def caddy_command(folder: Path, ports: Ports, server: RunningServer, path: Path | None) -> list[str]:
-    """Caddy with the file of the documentation, and certificates that it makes itself."""
-    text = upstream_in_place(
-        (FOLDER / "Caddyfile").read_text("utf-8"),
-        "to 127.0.0.1:8080",
-        "to unix//run/tallystick/http.sock",
-        server,
-        path,
-    )
-    options = ["admin off", "local_certs", "skip_install_trust", f"https_port {ports.https}", f"http_port {ports.http}"]
-    (folder / "Caddyfile").write_text("{\n\t" + "\n\t".join(options) + "\n}\n" + text)
-    return [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
-
-
-PROXIES = {"nginx": nginx_command, "caddy": caddy_command}
 
 
 class Way:
     """From a client through a proxy to the server.
 
     Attributes:
+        base: the URL's path, behind which Tallystick's own follow.
         site_token: of the site's owner.
         token: of a person who shares counters.
         own_sockets: of the server before the first request through the proxy.
     """
 
-    def __init__(self, server: RunningServer, ports: Ports, site_token: str, token: str) -> None:
+    def __init__(self, server: RunningServer, proxy: Proxy, ports: Ports, site_token: str, token: str) -> None:
         self.server, self.ports, self.site_token, self.token = server, ports, site_token, token
+        self.host, self.base = proxy.host, proxy.base_path
         self.own_sockets = self.sockets()
 
     def sockets(self) -> set[str]:
@@ -119,9 +47,9 @@ class Way:
     @contextmanager
     def client(self, address: str = "127.0.0.1") -> Iterator[httpx.Client]:
         """A client with an address of its own."""
-        transport = _Named(verify=False, local_address=address)
-        url = f"https://127.0.0.1:{self.ports.https}"
-        with httpx.Client(transport=transport, base_url=url, headers={"host": HOST}, timeout=30) as client:
+        transport = _Named(self.host, address)
+        url = f"https://127.0.0.1:{self.ports.https}{self.base}"
+        with httpx.Client(transport=transport, base_url=url, headers={"host": self.host}, timeout=30) as client:
             yield client
 
     def get(self, path: str, *, address: str = "127.0.0.1", **headers: str) -> httpx.Response:
@@ -136,7 +64,7 @@ class Way:
         shown = {"authorization": f"Bearer {self.token}"}
         with (
             socket.create_connection(("127.0.0.1", self.ports.https)) as opened,
-            connect(f"wss://{HOST}{path}", sock=opened, ssl=context, additional_headers=shown) as live,
+            connect(f"wss://{self.host}{self.base}{path}", sock=opened, ssl=context, additional_headers=shown) as live,
         ):
             yield live
 
@@ -144,70 +72,38 @@ class Way:
 class _Named(httpx.HTTPTransport):
     """TLS with the site's name, although the address is another."""
 
+    def __init__(self, host: str, own_address: str) -> None:
+        super().__init__(verify=False, local_address=own_address)
+        self._host = host
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.extensions["sni_hostname"] = HOST
+        request.extensions["sni_hostname"] = self._host
         return super().handle_request(request)
 
 
-@contextmanager
-def proxy_before(
-    server: RunningServer, path: Path | None, command: Callable[[Path, Ports, RunningServer, Path | None], list[str]]
-) -> Iterator[Ports]:
-    """A proxy in front of a server, until the block ends."""
-    ports = Ports(free_port(), free_port())
-    with tempfile.TemporaryDirectory(prefix="tallystick-proxy-") as name:
-        folder = Path(name)
-        with (folder / "output").open("w") as output:
-            process = subprocess.Popen(
-                command(folder, ports, server, path),
-                env=clean_environment(XDG_DATA_HOME=name, XDG_CONFIG_HOME=name, HOME=name),
-                stdout=output,
-                stderr=output,
-            )
-        try:
-            deadline = time.monotonic() + STARTS_WITHIN_S
-            while not _answers(ports.https):
-                assert process.poll() is None, (folder / "output").read_text()
-                assert time.monotonic() < deadline, (folder / "output").read_text()
-                time.sleep(0.05)
-            yield ports
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def _answers(port: int) -> bool:
-    """Whether a TLS handshake succeeds; Caddy makes its certificates a moment after it listens."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        with (
-            socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
-            context.wrap_socket(plain, server_hostname=HOST),
-        ):
-            return True
-    except OSError:
-        return False
-
-
-WAYS = [(proxy, over) for proxy in PROXIES for over in ("port", "unix")]
+WAYS = [
+    *((proxy, over) for proxy in ("nginx", "caddy", "apache") for over in ("port", "unix")),
+    *(("nginx-path", "unix"), ("caddy-path", "port"), ("apache-path", "unix")),
+]
 
 
 @pytest.fixture(scope="module", params=WAYS, ids=["-".join(each) for each in WAYS])
 def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
     """A site and a person who shares counters, behind each proxy in each way."""
-    proxy, over = request.param
+    name, over = request.param
+    proxy = PROXIES[name]
     data = tmp_path_factory.mktemp("behind") / "data"
     data.mkdir()
-    site_token = prepare(data, host=HOST).token
+    site_token = prepare(data, host=proxy.host).token
     prepare(data, host="other.example.com", email="other@example.com")
     path = data.parent / "http.sock" if over == "unix" else None
-    options = () if path else ("--trusted-proxy", "127.0.0.1/32")
+    options = [*(() if path else ("--trusted-proxy", "127.0.0.1/32"))]
+    options += ["--base-path", proxy.base_path] if proxy.base_path else []
     listen = f"unix:{path}" if path else FREE_PORT
     with running_server(data, *options, listen=listen, creation_limit=1) as server:
         (token,) = people_of_counters(data, "Ada")
-        with proxy_before(server, path, PROXIES[proxy]) as ports:
-            yield Way(server, ports, site_token, token)
+        with proxy_before(server, proxy) as ports:
+            yield Way(server, proxy, ports, site_token, token)
 
 
 def test_hits_are_counted(way: Way) -> None:
@@ -238,11 +134,38 @@ def test_a_client_cannot_choose_its_address(way: Way) -> None:
 
 def test_links_are_https(way: Way) -> None:
     page = way.get("/", accept="text/html")
-    assert f"https://{HOST}/hit/example.com/visits" in page.text
-    assert f"http://{HOST}" not in page.text
-    plain = httpx.get(f"http://127.0.0.1:{way.ports.http}/docs?a=b", headers={"host": HOST})
+    assert f"https://{way.host}{way.base}/hit/example.com/visits" in page.text
+    assert f"http://{way.host}" not in page.text
+    plain = httpx.get(f"http://127.0.0.1:{way.ports.http}{way.base}/docs?a=b", headers={"host": way.host})
     assert plain.status_code in {301, 308}
-    assert plain.headers["location"] == f"https://{HOST}/docs?a=b"
+    assert plain.headers["location"] == f"https://{way.host}{way.base}/docs?a=b"
+
+
+def test_a_client_cannot_choose_the_servers_name(way: Way) -> None:
+    claims = {"x_forwarded_host": "evil.example", "x_forwarded_proto": "http", "forwarded": "host=evil.example"}
+    page = way.get("/", accept="text/html", **claims)
+    assert f"https://{way.host}{way.base}/hit/example.com/visits" in page.text
+
+
+def test_paths_are_passed_on_as_they_were_sent(way: Way) -> None:
+    """An encoded slash is a part of a name."""
+    refused = way.get("/counter/%2Fblog%2F%C3%A9.json")
+    assert "visitor counter" in refused.json()["error"]
+    assert way.get("/get/a.b/with%2Fslash").json()["error"].startswith("not found: there are")
+
+
+def test_a_website_is_beside_a_base_path(way: Way) -> None:
+    with way.client() as client:
+        at_root = client.get(f"https://127.0.0.1:{way.ports.https}/")
+        assert (WEBSITE in at_root.text) == bool(way.base)
+        if way.base:
+            bare = client.get(f"https://127.0.0.1:{way.ports.https}{way.base}?a=b")
+            assert bare.status_code == 308
+            assert bare.headers["location"].removeprefix(f"https://{way.host}") in {
+                f"{way.base}/?a=b",
+                f":{way.ports.https}{way.base}/?a=b",
+            }
+            assert way.get("/user").headers["location"] == f"{way.base}/login?next=/user"
 
 
 def test_the_operators_addresses_are_closed(way: Way) -> None:
@@ -299,12 +222,16 @@ def test_requests_of_a_proxy_are_answered_in_the_hot_lane(way: Way) -> None:
 
 def hot_requests(way: Way) -> float:
     """How many requests the hot lane has answered."""
-    (amount,) = re.findall(r"^tallystick_hot_requests_total (\S+)$", way.server.get("/metrics").text, re.MULTILINE)
+    inner = way.base if way.server.unix else ""  # the address that the server prints has it
+    (amount,) = re.findall(
+        r"^tallystick_hot_requests_total (\S+)$", way.server.get(f"{inner}/metrics").text, re.MULTILINE
+    )
     return float(amount)
 
 
-def test_nginx_warns_of_nothing(tmp_path: Path) -> None:
-    text = with_certificate((FOLDER / "nginx.conf").read_text("utf-8"), tmp_path)
+@pytest.mark.parametrize("file", ["nginx.conf", "nginx-path.conf"])
+def test_nginx_warns_of_nothing(tmp_path: Path, file: str) -> None:
+    text = with_certificate((FOLDER / file).read_text("utf-8"), tmp_path)
     config = tmp_path / "nginx.conf"
     config.write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{text}}}\n", "utf-8")
     checked = subprocess.run(
@@ -317,9 +244,10 @@ def test_nginx_warns_of_nothing(tmp_path: Path) -> None:
     assert "[warn]" not in checked.stderr
 
 
-def test_caddy_warns_of_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["Caddyfile", "Caddyfile-path"])
+def test_caddy_warns_of_nothing(tmp_path: Path, file: str) -> None:
     checked = subprocess.run(
-        [program("caddy"), "validate", "--adapter", "caddyfile", "--config", str(FOLDER / "Caddyfile")],
+        [program("caddy"), "validate", "--adapter", "caddyfile", "--config", str(FOLDER / file)],
         env=clean_environment(XDG_DATA_HOME=str(tmp_path), HOME=str(tmp_path)),
         capture_output=True,
         text=True,
@@ -327,3 +255,24 @@ def test_caddy_warns_of_nothing(tmp_path: Path) -> None:
     )
     assert checked.returncode == 0, checked.stderr
     assert re.findall(r'"level":"warn".*', checked.stderr) == []
+
+
+def test_the_rules_of_the_tunnel_fit_those_of_its_documentation() -> None:
+    """cloudflared cannot be had here: its keys and the order of its rules are compared with what it asks for."""
+    rules = yaml.safe_load((FOLDER / "cloudflared.yml").read_text("utf-8"))["ingress"]
+    *before, last = rules
+    assert last == {"service": "http_status:404"}, "the last rule takes everything"
+    assert all({"hostname", "path"} & rule.keys() and rule.keys() <= {"hostname", "path", "service"} for rule in before)
+
+    def service(host: str, path: str) -> str:
+        fitting = (
+            rule["service"]
+            for rule in rules
+            if rule.get("hostname", host) == host and re.search(rule.get("path", ""), path)
+        )
+        return str(next(fitting))
+
+    tallystick = "http://127.0.0.1:8080"
+    assert service("stats.example.com", "/count") == service("example.com", "/stats/count") == tallystick
+    assert service("stats.example.com", "/metrics") == service("example.com", "/stats/metrics") == "http_status:403"
+    assert service("example.com", "/statsuite") == service("example.com", "/") == "http://127.0.0.1:80"
