@@ -335,8 +335,9 @@ def volume(machine: Machine, folder: Path) -> Path:
 
 def main() -> None:
     """Build, look, run."""
-    if os.geteuid():
-        sys.exit("image: needs root: the steps of a Dockerfile are carried out as root")
+    if os.geteuid() and "CI" not in os.environ:
+        say("skipped: the steps of a Dockerfile are carried out as root; continuous integration does it")
+        return
     with TemporaryDirectory(prefix="tallystick-image-") as name:
         folder = Path(name)
         folder.chmod(0o755)

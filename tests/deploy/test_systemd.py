@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -117,11 +118,8 @@ def test_a_server_that_systemd_starts_works_with_what_it_may(tmp_path: Path) -> 
 def wait_for_listener(port: int, process: "subprocess.Popen[str]") -> None:
     """Wait until systemd's program has opened a port, without connecting to it."""
     waiting = f":{port:04X} "
-    deadline = time.monotonic() + 30
-    while waiting not in Path("/proc/net/tcp").read_text():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: waiting in Path("/proc/net/tcp").read_text() or process.poll() is not None)
+    assert process.poll() is None
 
 
 def look_around(url: str, token: str) -> None:
@@ -141,31 +139,39 @@ def test_no_client_is_refused_while_the_service_restarts(tmp_path: Path) -> None
     data = tmp_path / "data"
     with open_listeners([Listen("127.0.0.1", 0)]) as listeners, ThreadPoolExecutor() as clients:
         address = listeners.sockets[0].getsockname()
+        statuses: list[int] = []
         enough = Event()
-        counting = [clients.submit(hits_until, enough, address) for _ in range(4)]
+        counting = [clients.submit(hits_until, enough, address, statuses) for _ in range(4)]
         try:
-            for _ in range(2):
+            for answered in (20, 40):
                 with running_server(data, listen="", handed_over=listeners.sockets) as server:
-                    time.sleep(0.3)
+                    wait_until(lambda least=answered: len(statuses) >= least or any(each.done() for each in counting))
                     assert server.stop() == 0
         finally:
             with running_server(data, listen="", handed_over=listeners.sockets) as server:
                 enough.set()
-                statuses = [status for each in counting for status in each.result(timeout=30)]
+                for each in counting:
+                    each.result(timeout=30)
                 value = server.get("/get/a.b/visits").json()["value"]
     assert set(statuses) == {200}
-    assert value == len(statuses) > 20
+    assert value == len(statuses) >= 40
 
 
-def hits_until(enough: Event, address: tuple[str, int]) -> list[int]:
-    """The statuses of hits, each over a connection of its own."""
-    statuses = []
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def hits_until(enough: Event, address: tuple[str, int], statuses: list[int]) -> None:
+    """Send hits, each over a connection of its own, and note the statuses of their answers."""
     while not enough.is_set():
         with closing(socket.create_connection(address, timeout=60)) as client:
             client.sendall(b"GET /hit/a.b/visits HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             with client.makefile("rb") as answer:
                 statuses.append(int(answer.readline().split()[1]))
-    return statuses
+        time.sleep(0.002)
 
 
 @pytest.mark.parametrize("unit", [unit for unit in UNITS if unit.suffix == ".service"], ids=lambda unit: unit.name)
