@@ -93,6 +93,7 @@ async def test_two_nodes_are_as_one(two: Two) -> None:
     assert await other.idempotency_record("none") is None
     # A change on the node that is not the mover.
     mover_, reader = await movers(two)
+    await until(lambda: reader.mover == mover_.mover == mover_.node)
     with pytest.raises(Conflicting):
         await reader.write(_refusing)
     assert reader.carries_out_jobs

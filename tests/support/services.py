@@ -20,7 +20,15 @@ def services_over(ledger: Ledger, warehouse: Warehouse | None = None, **options:
     """Every service; without a warehouse those of hits must not be called."""
     numbers = dict.fromkeys(("waiting", "unmoved", "sessions", "failures"), 0)
     nothing = SimpleNamespace(
-        clock=time.time, exports=Path("there-are-no-exports"), failing=False, owned=True, chores=None, **numbers
+        clock=time.time,
+        exports=Path("there-are-no-exports"),
+        failing=False,
+        owned=True,
+        shared=False,
+        mover=None,
+        carries_out_jobs=True,
+        chores=None,
+        **numbers,
     )
     return build_services(ledger, warehouse or cast("Warehouse", nothing), data=NO_DATA, **options)
 

@@ -457,6 +457,14 @@ class Warehouse(Protocol):
         ...
 
     @property
+    def mover(self) -> str | None:
+        """The server that brings the hits of all servers into columns, a few seconds ago; None for an embedded one.
+
+        Empty while there is none.
+        """
+        ...
+
+    @property
     def chores(self) -> ChoreCounts | None:
         """What this server has done to keep a shared warehouse small; None for an embedded one."""
         ...

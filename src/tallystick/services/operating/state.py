@@ -69,6 +69,9 @@ class Hits(Struct, frozen=True, kw_only=True):
         failures: transactions that failed.
         failing: whether the newest one failed.
         sessions: visitor sessions in memory.
+        mover: the server that brings hits of all servers into columns, empty while there is none; None where this one
+            has hits of its own.
+        moves: whether that is this server.
     """
 
     owned: bool
@@ -77,6 +80,8 @@ class Hits(Struct, frozen=True, kw_only=True):
     failures: int
     failing: bool
     sessions: int
+    mover: str | None = None
+    moves: bool = False
 
 
 class TaskState(Struct, frozen=True, kw_only=True):
@@ -199,6 +204,8 @@ class Operating:
             failures=warehouse.failures,
             failing=warehouse.failing,
             sessions=warehouse.sessions,
+            mover=warehouse.mover,
+            moves=warehouse.mover is not None and warehouse.carries_out_jobs,
         )
 
 

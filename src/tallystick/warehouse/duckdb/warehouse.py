@@ -250,6 +250,11 @@ class DuckDbWarehouse:
         return self._writer.last_failed or self._mover.last_failed
 
     @property
+    def mover(self) -> None:
+        """Each server has its own."""
+        return
+
+    @property
     def chores(self) -> None:
         """An embedded warehouse needs none but checkpoints."""
         return

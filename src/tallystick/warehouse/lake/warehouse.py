@@ -258,6 +258,11 @@ class LakeWarehouse:
         return self._journal.last_failed or self._mover.last_failed
 
     @property
+    def mover(self) -> str:
+        """The node that brings hits into the lake, a few seconds ago; empty while there is none."""
+        return self.node if self._mover.moves else self._mover.keeper.holder
+
+    @property
     def chores(self) -> ChoreCounts:
         """What this node has done to keep the lake small."""
         return self._mover.chores.counts
