@@ -64,6 +64,7 @@ _GERMAN = Match(dimension=COUNTRY, values=("DE",))
 _CHROME = Match(dimension=BROWSER, values=("Chrome",))
 _ONE_PAGE = Match(dimension=PAGE, values=(1,))
 _TEN_PAGES = Match(dimension=PAGE, values=tuple(range(1, 11)))
+_RARER_PAGES = Match(dimension=PAGE, values=(20, 30, 40, 50, 60))
 
 Asked = tuple[tuple[Metric, ...], tuple[Grouping, ...], FilterExpression]
 EVERYTHING = AllOf(())
@@ -91,6 +92,7 @@ QUESTIONS: Mapping[str, Asked] = {
     "sources of one page": (_VISITORS, (SOURCE,), _ONE_PAGE),
     "all metrics of one page": ((*_TOTALS[:3], *_TOTALS[4:]), (), _ONE_PAGE),
     "all metrics of ten pages": ((*_TOTALS[:3], *_TOTALS[4:]), (), _TEN_PAGES),
+    "all metrics of five rarer pages": ((*_TOTALS[:3], *_TOTALS[4:]), (), _RARER_PAGES),
     "sources of one page, two filters": (_VISITORS, (SOURCE,), AllOf((_ONE_PAGE, _GERMAN, _CHROME))),
     "visitors who have seen two pages": (
         _VISITORS,

@@ -30,7 +30,7 @@ from tallystick.model.dimensions import (
     ValueKind,
 )
 from tallystick.model.metrics import Metric
-from tallystick.model.period import DAY_S, period
+from tallystick.model.period import DAY_S, exact_period, period
 from tallystick.model.question import (
     AllOf,
     Answer,
@@ -42,8 +42,9 @@ from tallystick.model.question import (
     Question,
     ordered,
 )
-from tallystick.warehouse.duckdb.questions import relations
+from tallystick.warehouse.duckdb.questions import answering, conditions, relations
 from tallystick.warehouse.duckdb.questions.answering import answer
+from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
 world = cache(a_world)
 OF_BOTS = st.sampled_from(BEGINNINGS).flatmap(lambda begin: st.tuples(st.just(begin), questions(begin, bots=True)))
@@ -176,6 +177,46 @@ def test_the_neighbours_of_pages_do_not_depend_on_how_they_are_found(
                     condition=condition,
                 )
                 assert_same(answer(known.session, question), oracle.answer(known.rows, question, zone), question)
+
+
+@pytest.mark.parametrize(("frequent", "bits"), [(-1, 4_096), (-1, 0), (2, 0)])
+def test_visits_of_several_pages_do_not_depend_on_how_frequent_these_are(
+    frequent: int, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "FREQUENT", frequent)
+    monkeypatch.setattr(conditions, "MOST_BITS", bits)
+    zone, known = ZoneInfo("UTC"), world(BEGINNINGS[0])
+    whole = (Metric.VISITORS, Metric.VISIT_DURATION, Metric.BOUNCE_RATE, Metric.VIEWS_PER_VISIT)
+    asked: list[tuple[tuple[Metric, ...], tuple[Dimension, ...]]] = [
+        (whole, ()),
+        (whole, (SOURCE,)),
+        ((Metric.VISITORS,), (ENTRY_PAGE,)),
+        ((Metric.VISITORS, Metric.PAGEVIEWS), ()),
+    ]
+    for sites, pages in product([(1,), SITES], [(11, 13), (12, 22, 31), (13, 2**40)]):
+        for metrics, dimensions in asked:
+            question = Question(
+                sites=sites,
+                period=period(BEGINNINGS[0] + DAY_S // 3, BEGINNINGS[0] + DAYS * DAY_S, zone),
+                metrics=metrics,
+                dimensions=dimensions,
+                condition=Match(dimension=PAGE, values=pages),
+            )
+            assert_same(answer(known.session, question), oracle.answer(known.rows, question, zone), question)
+
+
+def test_the_share_of_pages_is_that_of_the_newest_hits() -> None:
+    known: World = world(BEGINNINGS[0])
+    newest = max(row["created"] for row in known.rows)
+    for first, after, sites in ((0, newest + 9 * DAY_S, SITES), (newest - 64 * DAY_S, newest + 1, (2, 3))):
+        question = Question(
+            sites=sites, period=exact_period(first, after - 1, ZoneInfo("UTC")), metrics=(Metric.EVENTS,)
+        )
+        since = newest + 1 - (newest + 1 - first) // 64
+        among = [row for row in known.rows if row["site"] in sites and not row["bot"] and row["created"] >= since]
+        seen = [row for row in among if row["path"] in {11, 21, 31} and not row["event"]]
+        found = relations.Relations(known.session, question, BoundValues(), general=False).share_of([11, 21, 31])
+        assert found == pytest.approx(len(seen) / len(among))
 
 
 @pytest.mark.parametrize("expression", ["(", "[a", "a{1001}", "\\"])

@@ -40,7 +40,7 @@ from tallystick.warehouse.duckdb.questions.conditions import (
     has_events_only,
     has_one_path,
     has_pageviews_only,
-    is_among,
+    is_one_of,
     keeps_hosts_whole,
     keeps_pages_whole,
     keeps_paths_whole,
@@ -95,6 +95,9 @@ _FIGURES = {
 """Metrics, from the numbers of the parts."""
 _FIGURES_OF_SEEN = dict.fromkeys((Metric.VISITORS, Metric.VISITS), "coalesce(visitors, 0) + coalesce(seen.visits, 0)")
 """The same where ``counted`` has only the visitors without a session."""
+FREQUENT = 1 / 6
+"""The share of several pages among all hits from which on a table of the visits that may have seen them takes less time
+than one of the visits that have. Of one page it never does."""
 _OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
 _OF_ENTRY = frozenset({PAGE.name, HOST.name})
 """Dimensions of hits by which visits are grouped as well: by their first pageview."""
@@ -176,6 +179,7 @@ class _Plan:
         self, session: QuerySession, question: Question, *, general: bool, everyone: int | None = None
     ) -> None:
         self._everyone = everyone
+        self._frequent: bool | None = None
         self._question, self.parameters = question, BoundValues()
         self._times = [each for each in question.dimensions if isinstance(each, TimeUnit)]
         self._dimensions = [each for each in question.dimensions if isinstance(each, Dimension)]
@@ -641,10 +645,10 @@ class _Plan:
         visits = f"visits WHERE NOT alone AND {self._passes(of_visit)}"
         hits = f"hits WHERE session <> 0 AND {self._passes(of_hit)}"
         pages = only_pages(of_hit)
-        if pages is None or not 1 < len(pages) <= FEW_IDS:
+        if pages is None or not self._are_frequent(pages):
             return f"{visits} AND {self._relations.in_visits(hits)}"
         # A visit's row has the pages of two pageviews; only where there may be another one, hits are read.
-        entered, left = (is_among(name, pages, self.parameters) for name in ("entry_page", "exit_page"))
+        known = f"({is_one_of('entry_page', pages)} OR {is_one_of('exit_page', pages)})"
         columns = {
             "started",
             "ended",
@@ -655,17 +659,21 @@ class _Plan:
         }
         listed = ", ".join([self._relations.key, *sorted(columns)])
         # A sum is no filter of the scan, so DuckDB expects few visits and builds the table of these, not of the hits.
-        several = f"pageviews > 2 AND pageviews + events > 2 AND NOT {entered} AND NOT {left}"
+        several = "pageviews > 2 AND pageviews + events > 2"
         if not self._relations.plain_pages:
-            others = f"NOT coalesce({entered}, false) AND NOT coalesce({left}, false)"
-            several = f"pageviews + 3 * events > 2 AND {others}"
-        between = f"between AS MATERIALIZED (SELECT {listed} FROM {visits} AND {several})"
-        hits = f"{hits} AND {self._relations.in_visits('between')}"
+            several = "pageviews + 3 * events > 2"
         return (
-            f"(WITH {between} SELECT {listed} FROM {visits} AND {entered}"
-            f" UNION ALL SELECT {listed} FROM {visits} AND {left} AND NOT {entered}"
-            f" UNION ALL SELECT {listed} FROM between WHERE {self._relations.in_visits(hits)})"
+            f"(SELECT {listed} FROM {visits} AND {known} UNION ALL SELECT {listed} FROM {visits} AND {several}"
+            f" AND NOT {known} AND {self._relations.in_visits(hits)})"
         )
+
+    def _are_frequent(self, pages: Sequence[int]) -> bool:
+        """Whether most visits that have seen one of some pages may be found by their first and their last page."""
+        if not 1 < len(pages) <= FEW_IDS:
+            return False
+        if self._frequent is None:
+            self._frequent = self._relations.share_of(pages) >= FREQUENT
+        return self._frequent
 
     def _entered(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
         """Whole visits whose first pageview passes, by the values of that pageview."""

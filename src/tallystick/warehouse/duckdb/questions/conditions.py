@@ -31,6 +31,8 @@ _OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
 
 FEW_IDS = 16
 """Ids of a filter that are compared while a table is read. More are joined."""
+MOST_BITS = 4_096
+"""The greatest distance of ids that are looked up as bits."""
 IDS = range(-(1 << 31), 1 << 31)
 """Those that a column can have."""
 
@@ -115,6 +117,21 @@ def is_among(value: str, ids: Iterable[int], parameters: BoundValues) -> str:
         # Numbers and no parameters: of these DuckDB makes a join, which takes longer.
         return f"{value} IN ({', '.join(map(str, possible))})" if possible else "false"
     return f"{value} IN (SELECT unnest(CAST({parameters.add(possible)} AS INTEGER[])))"
+
+
+def is_one_of(value: str, ids: Collection[int]) -> str:
+    """The SQL of whether a value, false for NULL, is one of a few ids.
+
+    Where they are not far from one another it looks up a bit, which takes half of the time of comparisons. Other than
+    by ``is_among`` DuckDB skips no rows.
+    """
+    possible = sorted(each for each in ids if each in IDS)
+    if not possible or possible[-1] - possible[0] > MOST_BITS:
+        return f"coalesce({value} IN ({', '.join(map(str, possible))}), false)" if possible else "false"
+    lowest, highest, among = possible[0], possible[-1], set(possible)
+    bits = "".join("1" if each in among else "0" for each in range(lowest, highest + 1))
+    inside = f"{value} >= {lowest} AND {value} <= {highest}"
+    return f"CASE WHEN {inside} THEN get_bit(CAST('{bits}' AS BIT), {value} - ({lowest})) = 1 ELSE false END"
 
 
 def about_visits(expression: FilterExpression) -> bool:

@@ -23,6 +23,8 @@ from tallystick.warehouse.duckdb.questions.positions import positions_in
 
 _HIT_COLUMNS = ("id", "site", "session", "first", "event", "path", "host", "created", "bot", "alone")
 
+SAMPLED = 64
+"""Of so many parts of the period the newest is looked at to estimate."""
 MOST_PAIRED = 32
 """Pageviews of a visit that are paired with one another: the pairs are as many as their square."""
 
@@ -209,6 +211,20 @@ class Relations:
         if name not in self._numbers:
             self._note()
         return self._numbers[name]
+
+    def share_of(self, pages: Sequence[int]) -> float:
+        """About which share of the period's hits are pageviews of some pages: that of its newest ones, or 0."""
+        connection, period = self._session.connection, self._question.period
+        (newest,) = connection.execute("SELECT max(created) FROM hit").fetchone() or (None,)
+        until = min(period.after, (newest or 0) + 1)
+        since = until - (until - period.first) // SAMPLED
+        row = connection.execute(
+            f"SELECT avg(CAST(NOT event AND {is_among('path', pages, self._parameters)} AS INTEGER)) FROM hit"
+            f" WHERE {self._site} AND created >= {self._since} AND created < {self._until}"
+            f" AND created >= {since} AND created < {until} AND bot = 0",
+            self._bounds,
+        ).fetchone()
+        return row[0] or 0.0 if row else 0.0
 
     def irregular(self) -> Relation:
         """``irregular``: the keys of visits that are not regular, and of those that cross a border of the period."""
