@@ -115,6 +115,26 @@ def _refusing(session: WarehouseWriteSession) -> None:
     raise Conflicting
 
 
+async def test_changes_are_made_while_hits_arrive_without_a_pause(two: Two) -> None:
+    mover_, other = await movers(two)
+    changed = asyncio.Event()
+
+    async def send() -> None:
+        while not changed.is_set():
+            await other.append([a_hit(1)])
+
+    sending = asyncio.create_task(send())
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            await mover_.append([a_hit(1)])
+            # The second one also hands the lake over.
+            assert await mover_.write(lambda session: session.delete_site(2)) == 0
+            assert await other.write(lambda session: session.delete_site(2)) == 0
+    finally:
+        changed.set()
+        await sending
+
+
 async def test_another_mover_continues_wherever_the_first_one_stopped(two: Two, url: str) -> None:
     """The mover fails in each phase of a move, and another one takes over while it does not know."""
     paths = 0

@@ -212,8 +212,12 @@ class LakeMover:
             state.sessions.rebuild(*rebuild(state.session, self._clock()))
 
     def _move_all(self) -> None:
-        """Move all batches."""
-        while (state := self._state) and (batches := moves.next_batches(state.opened, HITS_AT_ONCE)):
+        """Move all batches that are there now; under load there would always be more, and calls wait for the end."""
+        through = moves.newest_batch(self._state.opened) if self._state else None
+        while (state := self._state) and through is not None:
+            batches = moves.next_batches(state.opened, through, HITS_AT_ONCE)
+            if not batches:
+                return
             if any(batch.format > FORMAT for batch in batches):
                 log.warning("hits of a newer Tallystick wait for a node of that version")
                 self._drop()

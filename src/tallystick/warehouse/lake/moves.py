@@ -26,10 +26,17 @@ class StoredBatch(NamedTuple):
     hits: int
 
 
-def next_batches(opened: LakeConnection, max_hits: int) -> list[StoredBatch]:
-    """The oldest batches with at most so many hits, and at least one; empty if all are in the lake."""
+def newest_batch(opened: LakeConnection) -> int | None:
+    """The greatest ``seq`` of a batch that is not in the lake; None if all are."""
     with translated(opened):
-        rows = queries.next_batches(opened.connection, max_batches=BATCHES_AT_ONCE, max_hits=max_hits)
+        newest = queries.newest_batch(opened.connection)
+    return None if newest is None else int(newest)
+
+
+def next_batches(opened: LakeConnection, through: int, max_hits: int) -> list[StoredBatch]:
+    """The oldest batches up to ``through`` with at most so many hits, and at least one; empty if there is none."""
+    with translated(opened):
+        rows = queries.next_batches(opened.connection, through=through, max_batches=BATCHES_AT_ONCE, max_hits=max_hits)
         return [StoredBatch(seq, bytes(content), format_, hits) for seq, content, format_, hits in rows]
 
 

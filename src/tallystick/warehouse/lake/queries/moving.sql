@@ -1,8 +1,12 @@
--- name: next_batches(max_batches, max_hits)
--- The oldest batches, as many as have at most ``max_hits`` hits together, and at least one.
+-- name: newest_batch()$
+-- The greatest seq of a batch that is not in the lake, or NULL.
+SELECT max(seq) FROM tallystick_hits.batch;
+
+-- name: next_batches(through, max_batches, max_hits)
+-- The oldest batches up to a seq, as many as have at most ``max_hits`` hits together, and at least one.
 SELECT seq, content, format, hits FROM (
     SELECT seq, content, format, hits, sum(hits) OVER (ORDER BY seq) - hits AS before
-    FROM (SELECT * FROM tallystick_hits.batch ORDER BY seq LIMIT :max_batches) AS oldest
+    FROM (SELECT * FROM tallystick_hits.batch WHERE seq <= :through ORDER BY seq LIMIT :max_batches) AS oldest
 ) AS summed
 WHERE before = 0 OR before + hits <= :max_hits
 ORDER BY seq;
