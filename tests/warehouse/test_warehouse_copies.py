@@ -3,13 +3,15 @@
 import asyncio
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from support.warehouses import NOW, a_hit, ids, opened_warehouse
 from tallystick.errors import StoreFailed
 from tallystick.model.aggregates import AggregateImport
 from tallystick.warehouse import IdempotencyRecord
-from tallystick.warehouse.duckdb.copying import checked, copy_files, count_hits
+from tallystick.warehouse.duckdb.copying import PORTABLE, checked, copy_files, count_hits
+from tallystick.warehouse.duckdb.storage import DuckDbStorage
 
 
 async def test_a_copy_holds_what_is_acknowledged_wherever_it_lies(file: Path, tmp_path: Path) -> None:
@@ -27,6 +29,23 @@ async def test_a_copy_holds_what_is_acknowledged_wherever_it_lies(file: Path, tm
         assert await ids(copied) == [1, 2, 3, 4, 5]
         assert await copied.idempotency_record("key") is not None
         assert [hit.id for hit in await copied.append([a_hit()])] == [6]
+
+
+async def test_a_copy_for_a_backup_can_be_opened_by_every_version(file: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / file.name
+    await asyncio.to_thread(copy.parent.mkdir)
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit(by=1)] * 3)
+        await asyncio.to_thread(DuckDbStorage(file.parent).copy_to, copy, None)
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{copy}' AS it (READ_ONLY)")
+        [(version,)] = connection.execute(
+            "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'it'"
+        ).fetchall()
+    assert version <= f"{PORTABLE}+"
+    assert [each.name for each in copy.parent.iterdir()] == [copy.name]
+    async with opened_warehouse(copy) as copied:
+        assert await ids(copied) == [1, 2, 3]
 
 
 async def test_a_copy_has_imported_aggregates(file: Path, tmp_path: Path) -> None:

@@ -14,9 +14,8 @@ from tallystick.services.backup.ledger_copy import back_up
 from tallystick.services.backup.warehouse_copy import copied_warehouse, put_into_backup, refuse_older_ledger
 from tallystick.services.files import whole_file
 from tallystick.services.operating.backups import BackupNote, note_backup
-from tallystick.services.stores import marks_of
+from tallystick.services.stores import marks_of, stored_hits
 from tallystick.settings import StorageSettings
-from tallystick.warehouse import warehouse_storage
 
 
 def backup(
@@ -29,15 +28,15 @@ def backup(
     """Write a backup; also while a server runs.
 
     The backup is one SQLite file. It has a consistent snapshot of the whole ledger, from SQLite or PostgreSQL, and the
-    hits of the data directory as they were just before. The file appears when it is checked, complete and on disk. The
-    page /admin of the server shows when the last one was made.
+    hits of the data directory, or of the lake, as they were just before. The file appears when it is checked, complete
+    and on disk. The page /admin of the server shows when the last one was made.
 
     Args:
         file: Where to write it.
         force: Replace the file if it exists.
     """
-    storage = warehouse_storage(settings.data)
     with open_existing_database(settings) as database:
+        storage = stored_hits(database, settings.lake, settings.data)
         if database.name != "sqlite":
             # A SQLite file is copied as it is; these tables are copied into tables of this version.
             bring_up_to_date(database, settings.data)
@@ -60,5 +59,7 @@ def backup(
             f"tallystick: /admin will not show this backup, {settings.data} cannot be written: {error}", file=sys.stderr
         )
     # A PostgreSQL ledger is the same from every data directory; the hits are not.
-    without = f", without hits: {settings.data} has none" if hits is None and settings.database else ""
+    without = (
+        f", without hits: {settings.data} has none" if hits is None and settings.database and not settings.lake else ""
+    )
     print(f"{file}: {size:,} bytes, checked{without}", file=sys.stderr)

@@ -26,8 +26,9 @@ from tallystick.services.backup.ledger_copy import (
     restore_into_sqlite,
 )
 from tallystick.services.backup.warehouse_copy import hits_in, replaced_warehouse
+from tallystick.services.stores import stored_hits
 from tallystick.settings import StorageSettings
-from tallystick.warehouse import WarehouseStorage, warehouse_storage
+from tallystick.warehouse import WarehouseStorage
 
 
 def restore(
@@ -40,8 +41,8 @@ def restore(
     """Replace the ledger and the hits by a backup.
 
     Stop the server first. The backup is checked before anything is changed, and the ledger is replaced atomically. A
-    backup can be restored into SQLite and PostgreSQL, so this is also the way to move from one to the other; hits are
-    always in the data directory. If there is data already, the command asks before it replaces it.
+    backup can be restored into SQLite and PostgreSQL, and its hits into a data directory or a lake, so this is also the
+    way to move from one to the other. If there is data already, the command asks before it replaces it.
 
     Args:
         file: The file that backup wrote.
@@ -52,7 +53,7 @@ def restore(
     if isinstance(database, SqliteDatabase) and database.path.exists() and file.samefile(database.path):
         msg = f"{file} is the ledger itself"
         raise InputRefused(msg)
-    storage = warehouse_storage(settings.data)
+    storage = stored_hits(database, settings.lake, settings.data)
     with _alone(database, settings.data):
         if not force:
             _confirm_replacing(database, storage)
@@ -61,7 +62,7 @@ def restore(
         with closing(database.session(writes=True)) as session, session.transaction(), acting(COMMAND_LINE):
             note(session, EventKind.RESTORED, milliseconds(), detail=" ".join(f"from {file.name}".split()))
         hits = hits_in(storage)
-    also = f", and {hits:,} hits into {settings.data}" if hits else ""
+    also = f", and {hits:,} hits into {storage.describe() if settings.lake else settings.data}" if hits else ""
     print(f"{counters:,} counters restored into {database.describe()}{also}", file=sys.stderr)
 
 

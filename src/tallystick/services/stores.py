@@ -12,7 +12,15 @@ from tallystick.ledger.database import opened
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.postgresql import PostgresqlDatabase
 from tallystick.services.sharing.changes import CHANGES
-from tallystick.warehouse import Warehouse, lake_standing, open_lake, open_warehouse
+from tallystick.warehouse import (
+    Warehouse,
+    WarehouseStorage,
+    lake_standing,
+    lake_storage,
+    open_lake,
+    open_warehouse,
+    warehouse_storage,
+)
 from tallystick.warehouse.types import LedgerMarks, NewestIds
 
 IDS_PASSED_OVER = 1_000
@@ -66,10 +74,30 @@ async def opened_lake(database: PostgresqlDatabase, lake: str, data: Path, memor
     Raises:
         StartRefused: it cannot be opened.
     """
-    shared = shared_folder(lake, data)
-    files = str(shared / "hits") if shared != data else lake
-    connect, exports = partial(opened, database), shared / "exports"
+    files, exports = _files_of(lake), shared_folder(lake, data) / "exports"
+    connect = partial(opened, database)
     return await open_lake(connect, database.url, files, work=data / "lake", exports=exports, memory_mb=memory_mb)
+
+
+def stored_hits(database: Database, lake: str | None, data: Path) -> WarehouseStorage:
+    """The stored hits of servers on a database, for commands.
+
+    Raises:
+        InvalidSetting: the servers share their hits and no lake is named, or one is named without PostgreSQL.
+        StoreUnavailable: the database does not answer.
+    """
+    if lake is None:
+        refuse_beside_lake(database)
+        return warehouse_storage(data)
+    if not isinstance(database, PostgresqlDatabase):
+        msg = "--lake needs a PostgreSQL database: add --database postgresql://..."
+        raise InvalidSetting(msg)
+    return lake_storage(partial(opened, database), database.url, _files_of(lake))
+
+
+def _files_of(lake: str) -> str:
+    """Where the hits of a lake are."""
+    return lake if lake.startswith(OBJECT_STORAGE) else str(Path(lake) / "hits")
 
 
 def refuse_beside_lake(database: Database) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "WarehouseStorage",
     "WarehouseWriteSession",
     "lake_standing",
+    "lake_storage",
     "open_lake",
     "open_warehouse",
     "parquet_row_count",
@@ -98,6 +99,13 @@ async def open_lake(  # noqa: PLR0913  # independent options
 
     place = LakePlace(catalogue, files, work, exports, memory_mb)
     return await LakeWarehouse.open(connect, place, clock)
+
+
+def lake_storage(connect: "Connect", catalogue: str, files: str) -> WarehouseStorage:
+    """The hits that several servers share, for commands; arguments as of ``open_lake``."""
+    from tallystick.warehouse.lake.storage import LakeStorage  # noqa: PLC0415  # see above
+
+    return LakeStorage(connect, catalogue, files)
 
 
 def lake_standing(connect: "Connect") -> "LakeStanding | None":

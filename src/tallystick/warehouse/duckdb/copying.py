@@ -28,10 +28,13 @@ from tallystick.warehouse.duckdb.opening import columns_marks, seal
 from tallystick.warehouse.duckdb.queried import Connection, QuerySession, named_queries
 from tallystick.warehouse.duckdb.rebuilding import highest_id
 from tallystick.warehouse.duckdb.session import DuckDbSession
-from tallystick.warehouse.duckdb.store import Store, transaction
+from tallystick.warehouse.duckdb.store import Store, quoted, transaction
 from tallystick.warehouse.types import ComparedVisits, LedgerMarks
 
 MEMORY_MB = 512
+PORTABLE = "v1.5.0"
+"""The format of copies: that of the oldest DuckDB that we run on."""
+
 WAL_SUFFIX = ".wal"
 
 
@@ -56,6 +59,29 @@ def copy_files(source: Path, target: Path, ledger: LedgerMarks | None = None) ->
         refuse_lost(source, journal, columns_marks(session), ledger)
         bring_in(session, journal)
     checked(target)
+
+
+def make_portable(file: Path) -> None:
+    """Rewrite a warehouse that no process has open so that every version of DuckDB that we run on can open it.
+
+    Newer versions of DuckDB write files that older ones, such as that of the shared warehouse, cannot open.
+    """
+    rewritten = file.with_name(f"{file.name}.rewritten")
+    with tempfile.TemporaryDirectory(prefix="tallystick-") as spilled, closing(duckdb.connect()) as connection:
+        connection.execute(f"SET memory_limit = '{MEMORY_MB}MB'")
+        connection.execute(f"SET threads = {THREADS}")
+        connection.execute(f"SET temp_directory = {quoted(spilled)}")
+        connection.execute(f"ATTACH {quoted(str(file))} AS old (READ_ONLY)")
+        version = connection.execute(
+            "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'old'"
+        ).fetchone()
+        if version is not None and str(version[0]) <= f"{PORTABLE}+":
+            return
+        rewritten.unlink(missing_ok=True)
+        connection.execute(f"ATTACH {quoted(str(rewritten))} AS new (STORAGE_VERSION {quoted(PORTABLE)})")
+        connection.execute("COPY FROM DATABASE old TO new")
+        connection.execute("CHECKPOINT new")
+    rewritten.replace(file)
 
 
 def refuse_missing(source: Path, ledger: LedgerMarks | None) -> None:

@@ -15,6 +15,7 @@ from tallystick.warehouse.duckdb.copying import (
     compare_visits,
     copy_files,
     count_hits,
+    make_portable,
     read_through,
     refuse_missing,
     visits_add_up,
@@ -85,6 +86,7 @@ class DuckDbStorage:
     def copy_to(self, file: Path, ledger: LedgerMarks | None) -> None:
         """Write a checked copy to one file, for a backup; a server may write meanwhile."""
         copy_files(self._file, file, ledger)
+        make_portable(file)
 
     def refuse_missing(self, ledger: LedgerMarks | None) -> None:
         """Refuse a directory without hits if it had some."""

@@ -98,6 +98,16 @@ def administered(url: str) -> Iterator["psycopg.Connection[Any]"]:
         raise DatabaseAway(msg) from error
 
 
+def is_created(url: str) -> bool:
+    """Whether there is a lake.
+
+    Raises:
+        DatabaseAway: PostgreSQL does not answer.
+    """
+    with administered(url) as connection:
+        return connection.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.ducklake_snapshot"]).fetchone() != (None,)
+
+
 def raise_fence(connection: "psycopg.Connection[Any]") -> None:
     """Let only the holder of the lease commit to the lake, from now on."""
     connection.execute(_FENCE)
@@ -116,21 +126,34 @@ def create_or_migrate(connection: Connection) -> None:
 
 
 def _create_tables(connection: Connection) -> None:
-    """Create the tables as all steps together make them in a file: DuckLake cannot take some of the old steps."""
     with closing(duckdb.connect()) as embedded:
         for step in all_steps():
             embedded.execute(step.sql)
-        columns = embedded.execute(
-            "SELECT table_name, string_agg(concat(column_name, ' ', data_type, if(is_nullable, '', ' NOT NULL')), ', '"
-            " ORDER BY column_index) FROM duckdb_columns() WHERE NOT internal GROUP BY table_name ORDER BY table_name"
-        ).fetchall()
+        tables = tables_of(embedded)
         marks = embedded.execute("SELECT * FROM mark").fetchall()
-    for table, definitions in columns:
-        connection.execute(f"CREATE TABLE {table} ({definitions})")
+    for definition in tables.values():
+        connection.execute(definition)
     for row in marks:
         connection.execute(f"INSERT INTO mark VALUES ({', '.join('?' * len(row))})", list(row))
-    # The newest move of the journal that is in the lake.
-    connection.execute("ALTER TABLE mark ADD COLUMN moved BIGINT DEFAULT 0")
+    add_moved(connection)
     connection.execute("CREATE TABLE migration (number INTEGER NOT NULL, checksum VARCHAR NOT NULL)")
     for number, _, checksum in all_steps():
         connection.execute("INSERT INTO migration VALUES (?, ?)", [number, checksum])
+
+
+def tables_of(embedded: Connection) -> dict[str, str]:
+    """The statements that create the tables of hits in a lake, as all steps together make them in a file.
+
+    DuckLake cannot take some of the old steps.
+    """
+    columns = embedded.execute(
+        "SELECT table_name, string_agg(concat(column_name, ' ', data_type, if(is_nullable, '', ' NOT NULL')), ', '"
+        " ORDER BY column_index) FROM duckdb_columns() WHERE NOT internal AND table_name <> 'migration'"
+        " AND database_name = current_database() GROUP BY table_name ORDER BY table_name"
+    ).fetchall()
+    return {table: f"CREATE TABLE {table} ({definitions})" for table, definitions in columns}
+
+
+def add_moved(connection: Connection) -> None:
+    """Add the column for the newest move of the journal that is in the lake."""
+    connection.execute("ALTER TABLE mark ADD COLUMN moved BIGINT DEFAULT 0")

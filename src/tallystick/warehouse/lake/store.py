@@ -6,6 +6,7 @@ lease commits; see ``catalogue``.
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -31,6 +32,7 @@ from tallystick.warehouse.lake.catalogue import (
     administered,
     connection_string,
     create_or_migrate,
+    is_created,
     raise_fence,
 )
 from tallystick.warehouse.lake.cleaning import CleaningConnection
@@ -51,6 +53,7 @@ class LakeStore(Instance):
         work: a directory of this process: what DuckDB spills, and its exports.
         exports: another folder of exports; None for the one in ``work``.
         epoch: of the lease; None for reading only.
+        reach: further directories that DuckDB may read and write.
     """
 
     CONFIGURATION: ClassVar[dict[str, Any]] = {
@@ -70,6 +73,7 @@ class LakeStore(Instance):
         work: Path,
         exports: Path | None = None,
         epoch: int | None = None,
+        reach: Sequence[Path] = (),
     ) -> None:
         super().__init__()
         self.catalogue, self.epoch = catalogue, epoch
@@ -78,6 +82,7 @@ class LakeStore(Instance):
         self.exports = exports.absolute() if exports else work.absolute() / EXPORTS_DIRECTORY
         self._spilled = work.absolute() / SPILLED_DIRECTORY
         self._memory_mb = memory_mb
+        self._reach = (self.files, str(self.exports), *(str(folder.absolute()) for folder in reach))
 
     def open(self) -> None:
         """Open the lake; with an epoch, create what is missing and bring its schema up to date.
@@ -102,9 +107,7 @@ class LakeStore(Instance):
             raise
 
     def _open_for_reading(self) -> None:
-        with administered(self.catalogue) as connection:
-            known = connection.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.ducklake_snapshot"]).fetchone()
-        if known == (None,):
+        if not is_created(self.catalogue):
             msg = "the lake has not been created yet: the server that holds the lease does so at its start"
             raise DatabaseUnreachable(msg)
         self._root = self._connect()
@@ -134,7 +137,7 @@ class LakeStore(Instance):
         in_s3 = self.files.startswith(S3)
         load_extensions(root, (*LAKE, *OBJECT_STORAGE) if in_s3 else LAKE)
         self._attach(root)
-        allowed = ", ".join(map(quoted, (self.files, str(self.exports))))
+        allowed = ", ".join(map(quoted, self._reach))
         root.execute(f"SET GLOBAL allowed_directories = [{allowed}]")
         lock_configuration(root)
         return root
