@@ -10,7 +10,9 @@ from tallystick.tasks import BackgroundTask
 STORED_WITHIN_S = 1.5
 """A database that hangs must not keep a person waiting who leaves."""
 
-TRIED_EVERY_S = 30.0
+TRIED_EVERY_S = 1.0
+"""Until it is stored, other servers accept the login."""
+
 PENDING_AT_MOST = 10_000
 
 
@@ -18,7 +20,7 @@ class Logouts:
     """Ends login sessions for their browsers.
 
     What the ledger cannot store now is pending: this server refuses the login from now on, and stores its end once it
-    can. It is in memory only, so a restart before that loses it, and other servers do not know of it.
+    can. It is in memory only, so a restart before that loses it, and other servers do not know of it until then.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -28,7 +30,11 @@ class Logouts:
 
     def tasks(self) -> list[BackgroundTask]:
         """The background task that stores what is pending."""
-        return [BackgroundTask("logouts", self.store_pending, TRIED_EVERY_S, trigger=self._added)]
+        return [
+            BackgroundTask(
+                "logouts", self.store_pending, TRIED_EVERY_S, trigger=self._added, longest_delay=TRIED_EVERY_S
+            )
+        ]
 
     def is_pending(self, digest: bytes) -> bool:
         """Whether the browser with the secret of this digest has logged out, and the ledger does not know it yet."""
