@@ -35,7 +35,17 @@ def test_no_two_queries_have_one_name(folder: str) -> None:
     assert [name for name in sorted(set(names)) if names.count(name) > 1] == []
 
 
-OF_SEVERAL_SERVERS = ("common_secret", "counter_upload", "held", "lease", "limit", "login_attempt", "request", "ticket")
+OF_SEVERAL_SERVERS = (
+    "clock",
+    "common_secret",
+    "counter_upload",
+    "held",
+    "lease",
+    "limit",
+    "login_attempt",
+    "request",
+    "ticket",
+)
 """Files of PostgreSQL's queries: what a server of its own keeps in memory, or does not need."""
 
 

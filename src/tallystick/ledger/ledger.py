@@ -14,6 +14,7 @@ from tallystick.ledger.folding import Admit
 from tallystick.ledger.lanes import Lanes
 from tallystick.ledger.measurements import LedgerMeasurements
 from tallystick.ledger.reader import Find, Finder, LedgerReaders
+from tallystick.ledger.shared_clock import SharedClock
 from tallystick.ledger.watched import Watched
 from tallystick.ledger.writer import Joined, JoinedFunction, LedgerWriter, PendingCall, PendingCount
 from tallystick.model.counter import Counter, Operation, Outcome
@@ -57,13 +58,18 @@ class Ledger:
         self._commits_before = 0
 
     @classmethod
-    async def open(cls, database: Database, clock: Callable[[], int] = milliseconds) -> Self:
+    async def open(cls, database: Database, clock: Callable[[], int] | None = None) -> Self:
         """Bring the schema up to date and start the writers.
+
+        Args:
+            clock: Unix milliseconds; by default the wall clock, or the database's where several servers share it.
 
         Raises:
             StartRefused: see ``Database.migrate``.
         """
-        commits = await asyncio.to_thread(_prepare, database)
+        if clock is None:
+            clock = SharedClock() if database.lanes_alone else milliseconds
+        commits = await asyncio.to_thread(_prepare, database, clock)
         ledger = cls(database, asyncio.get_running_loop(), clock)
         ledger._commits_before = commits
         return ledger
@@ -166,6 +172,19 @@ class Ledger:
         """
         self.watched.subscribe(subject, callback)
 
+    def seconds(self) -> int:
+        """The clock, Unix seconds."""
+        return self.clock() // 1000
+
+    async def look_at_clock(self) -> None:
+        """Read the clock of the database again, if that is the clock.
+
+        Raises:
+            StoreUnavailable: the clock goes on from what was read before.
+        """
+        if isinstance(self.clock, SharedClock):
+            await self.read(self.clock.measure)
+
     def _time_passed(self) -> int:
         return self.passed()
 
@@ -234,11 +253,13 @@ class Ledger:
         return future
 
 
-def _prepare(database: Database) -> int:
-    """Bring the schema up to date. Returns the number of transactions so far."""
+def _prepare(database: Database, clock: Callable[[], int]) -> int:
+    """Bring the schema up to date, and read the database's clock. Returns the number of transactions so far."""
     database.migrate()
     try:
         with closing(database.session()) as session, session.snapshot():
+            if isinstance(clock, SharedClock):
+                clock.measure(session)
             return session.commits()
     except StoreUnavailable as error:
         msg = f"cannot read the database {database.describe()}: {error}"

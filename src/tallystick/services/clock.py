@@ -1,12 +1,12 @@
 """Checks the wall clock against the newest commit, and against a clock that never jumps."""
 
-import time
 from collections.abc import Callable
 
 import structlog
 
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger, Session
+from tallystick.ledger.shared_clock import steady_seconds
 
 SEEN, RETENTION = "seen", "retention"
 """Marks: when a server ran; when old hits were removed or the operator confirmed the clock."""
@@ -22,14 +22,6 @@ BELIEVED_AFTER_S = 86_400.0
 """How long a clock is reported that was far from the newest commit at the start."""
 
 log = structlog.get_logger()
-
-
-def steady_seconds() -> float:
-    """Seconds of a clock that never jumps; where the system supports it, it includes the machine's sleep."""
-    try:
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    except (AttributeError, OSError):
-        return time.monotonic()
 
 
 class ClockWatch:

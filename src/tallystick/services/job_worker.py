@@ -44,6 +44,7 @@ from tallystick.tasks import BackgroundTask
 from tallystick.warehouse import Warehouse
 
 LOOKED_EVERY_S = 1.0
+MEASURED_EVERY_S = 10.0
 TIDIED_EVERY_S = 3_600.0
 NO_RETENTION_WITHIN_S = 3_600.0
 """Old hits are not removed so soon after a start, so that a wrong clock can be corrected in time."""
@@ -109,7 +110,9 @@ class JobWorker:
 
     def tasks(self) -> list[BackgroundTask]:
         """Do jobs, check the clock, note the newest hit, and remove old hits."""
+        measure = BackgroundTask("database-clock", self._ledger.look_at_clock, MEASURED_EVERY_S)
         return [
+            *([measure] if self._ledger.database.lanes_alone else []),
             BackgroundTask("clock", self._look_at_clock, LOOKED_EVERY_S),
             # No back-off: a job that fails does not delay others.
             BackgroundTask(

@@ -74,7 +74,7 @@ async def open_stores(  # noqa: PLR0913  # settings of both stores
         if seals:
             await _seal_secrets(ledger, seals)
         if lake is not None and isinstance(opened, PostgresqlDatabase):
-            warehouse = await opened_lake(opened, lake, data, warehouse_memory)
+            warehouse = await opened_lake(opened, lake, data, warehouse_memory, ledger.seconds)
         else:
             await asyncio.to_thread(refuse_beside_lake, opened)
             warehouse = await opened_warehouse(ledger, data, durability, warehouse_memory, accept_loss=accept_loss)

@@ -1,6 +1,6 @@
 """Opens the two stores and compares them: see ``warehouse/DESIGN.md``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,13 @@ async def opened_warehouse(
     """
     marks = await ledger.read(ledger_marks)
     warehouse = await open_warehouse(
-        data, durability, memory_mb, ledger=marks, commits=lambda: ledger.commits, accept_loss=accept_loss
+        data,
+        durability,
+        memory_mb,
+        ledger.seconds,
+        ledger=marks,
+        commits=lambda: ledger.commits,
+        accept_loss=accept_loss,
     )
     try:
         if any(loss.of_ledger for loss in warehouse.losses):
@@ -64,19 +70,24 @@ async def opened_warehouse(
     return warehouse
 
 
-async def opened_lake(database: PostgresqlDatabase, lake: str, data: Path, memory_mb: int) -> Warehouse:
+async def opened_lake(
+    database: PostgresqlDatabase, lake: str, data: Path, memory_mb: int, clock: Callable[[], int]
+) -> Warehouse:
     """Open the warehouse that all servers on a database share.
 
     Args:
         lake: a directory that all servers have, or ``s3://BUCKET/PREFIX``.
         data: the data directory of this server, for what it needs while it runs.
+        clock: Unix seconds.
 
     Raises:
         StartRefused: it cannot be opened.
     """
     files, exports = _files_of(lake), shared_folder(lake, data) / "exports"
     connect = partial(opened, database)
-    return await open_lake(connect, database.url, files, work=data / "lake", exports=exports, memory_mb=memory_mb)
+    return await open_lake(
+        connect, database.url, files, work=data / "lake", exports=exports, memory_mb=memory_mb, clock=clock
+    )
 
 
 def stored_hits(database: Database, lake: str | None, data: Path) -> WarehouseStorage:

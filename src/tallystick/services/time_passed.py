@@ -6,7 +6,8 @@ Idempotency records are kept for 24 hours of this time, so that none expires whe
 from collections.abc import Callable
 
 from tallystick.ledger import Ledger, Session
-from tallystick.services.clock import FAR_AHEAD_S, SEEN, clock_marks, set_clock_mark, steady_seconds
+from tallystick.ledger.shared_clock import steady_seconds
+from tallystick.services.clock import FAR_AHEAD_S, SEEN, clock_marks, set_clock_mark
 
 PASSED, PASSED_AT = "passed", "passed-at"
 """Marks: the time of this clock, and the wall clock at the same moment; Unix seconds."""

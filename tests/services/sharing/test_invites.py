@@ -1,7 +1,10 @@
 """Codes let people in; on both databases."""
 
 import asyncio
+import secrets
+import time
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -146,6 +149,32 @@ async def test_who_is_removed_does_not_come_back_by_an_own_invite(ledger: Ledger
     assert await refused(accepted(ledger, ben, codes[2])) is SharingReason.FORBIDDEN
     _, code = await an_invite(ledger, ada, counter)
     await accepted(ledger, ben, code)
+
+
+@pytest.mark.parametrize(
+    "clocks", [(300, 0, 0), (0, 300, 0), (0, 0, 0)], ids=["invite ahead", "removal ahead", "one clock"]
+)
+async def test_an_older_invite_is_barred_by_a_server_whose_clock_is_off_too(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, clocks: tuple[int, int, int]
+) -> None:
+    """The clocks of the servers that make an invite, remove a member, and make another invite; seconds."""
+
+    def clock_is(off_s: int) -> None:
+        random = secrets.token_hex(10)
+        ahead = f"{time.time_ns() // 1_000_000 + off_s * 1000:012x}7{random[:3]}8{random[3:18]}"
+        monkeypatch.setattr(invites, "uuid7", lambda: UUID(ahead))
+
+    ada, ben = await someone(ledger, "Ada"), await someone(ledger, "Ben")
+    counter = await a_counter(ledger, ada)
+    await joined(ledger, counter, ben)
+    clock_is(clocks[0])
+    _, older = await an_invite(ledger, ada, counter)
+    clock_is(clocks[1])
+    await a_sharing(ledger).write(remove, ada.id, counter.uid, ben.uid, 0)
+    clock_is(clocks[2])
+    _, newer = await an_invite(ledger, ada, counter)
+    assert await refused(accepted(ledger, ben, older)) is SharingReason.FORBIDDEN
+    await accepted(ledger, ben, newer)
 
 
 async def test_an_invite_to_a_deleted_counter_is_gone(ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 from uuid_utils.compat import uuid7
@@ -108,7 +109,7 @@ def create(  # noqa: PLR0913  # account, counter, invite and time
     common.forget_closed_invites(connection, counter=counter.id, now=now, kept=CLOSED_KEPT)
     if len(_open(session, counter, now)) >= INVITES_AT_MOST:
         raise SharingRefused(SharingReason.TOO_MANY, f"a counter has at most {INVITES_AT_MOST} open invites")
-    code, number = token_urlsafe(CODE_BYTES), str(uuid7())
+    code, number = token_urlsafe(CODE_BYTES), next_uid(session, counter)
     common.add_invite(
         connection,
         uid=number,
@@ -223,6 +224,15 @@ def _counter(session: Session, account: int, uid: str) -> tuple[SharedCounter, R
     if access is None:
         raise not_found()
     return access
+
+
+def next_uid(session: Session, counter: SharedCounter) -> str:
+    """A UUID greater than those of all invites and removals of a counter.
+
+    A UUID v7 of now is not: another server may have stored one whose clock is ahead of this server's.
+    """
+    stored = session.common.newest_invite_and_removal(session.connection, counter=counter.id)
+    return max([str(uuid7()), *(str(UUID(int=UUID(uid).int + 1)) for uid in stored if uid is not None)])
 
 
 def _require_open(invite: Invite, now: int) -> None:

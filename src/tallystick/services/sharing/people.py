@@ -5,8 +5,6 @@ The cost depends on how many share the counter (1,000 at most), not on how many 
 
 from collections.abc import Sequence
 
-from uuid_utils.compat import uuid7
-
 from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Session
 from tallystick.model.shared_counter import Member, Role, SharedCounter
@@ -14,6 +12,7 @@ from tallystick.model.sharing import RANKS
 from tallystick.services.sharing.access import counters_of, member_from_row, readable_counter, require
 from tallystick.services.sharing.changes import Recorded, hold_changes, record
 from tallystick.services.sharing.counters import remove_counter
+from tallystick.services.sharing.invites import next_uid
 
 HEIRS: tuple[Role, ...] = ("member", "viewer")
 """Which role becomes admin of a counter without one; among these the member who joined first."""
@@ -141,7 +140,9 @@ def _remove_membership(session: Session, counter: SharedCounter, member: int, ac
 
 def _bar_older_invites(session: Session, counter: SharedCounter, account: int) -> None:
     """Bar older invites: they must restore neither a removed member nor a former role."""
-    session.common.note_removal(session.connection, counter=counter.id, account=account, since=str(uuid7()))
+    session.common.note_removal(
+        session.connection, counter=counter.id, account=account, since=next_uid(session, counter)
+    )
 
 
 def _store_role(session: Session, counter: SharedCounter, account: int, role: Role) -> None:

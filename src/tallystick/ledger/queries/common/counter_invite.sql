@@ -59,6 +59,11 @@ ON CONFLICT (counter, account) DO UPDATE SET since = excluded.since;
 -- For an account that was removed or lost a role: only invites with a greater UUID are valid. Null for others.
 SELECT since FROM counter_removal WHERE counter = :counter AND account = :account;
 
+-- name: newest_invite_and_removal(counter)^
+-- The greatest UUIDs of a counter's invites and removals, each null without one.
+SELECT (SELECT max(uid) FROM counter_invite WHERE counter = :counter),
+       (SELECT max(since) FROM counter_removal WHERE counter = :counter);
+
 -- name: forget_removals(counter)!
 -- Delete the removals of a deleted counter.
 DELETE FROM counter_removal WHERE counter = :counter;

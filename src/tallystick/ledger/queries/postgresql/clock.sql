@@ -1,0 +1,3 @@
+-- name: database_time()$
+-- The database's clock, Unix milliseconds.
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::double precision;
