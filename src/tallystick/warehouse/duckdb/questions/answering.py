@@ -95,6 +95,7 @@ _FIGURES = {
 """Metrics, from the numbers of the parts."""
 _FIGURES_OF_SEEN = dict.fromkeys((Metric.VISITORS, Metric.VISITS), "coalesce(visitors, 0) + coalesce(seen.visits, 0)")
 """The same where ``counted`` has only the visitors without a session."""
+_PAGEVIEWS_ONLY = " WHERE NOT event"
 FREQUENT = 1 / 6
 """The share of several pages among all hits from which on a table of the visits that may have seen them takes less time
 than one of the visits that have. Of one page it never does."""
@@ -552,6 +553,8 @@ class _Plan:
         irregular_times = self._relations.irregular_times
         values, where = self._values(groupings, "created"), self._where_pages(groupings)
         numbers = {name: sql for name, sql in self._of_hits.items() if name != "alone"}
+        if where == _PAGEVIEWS_ONLY and "pageviews" in numbers:
+            numbers["pageviews"] = "count(*)"  # to look at each hit once more takes a fifth of the time
         # Of a regular visit, an event is on a page that has a pageview, which counts.
         is_visitor = "first AND (NOT event OR alone)" if self._counts_pages(groupings) else "first"
         numbers["visitors"] = f"count(*) FILTER ({is_visitor})"
@@ -625,7 +628,7 @@ class _Plan:
         """Only hits to which the dimensions apply."""
         named = {each.name for each in groupings if isinstance(each, Dimension)}
         if named & NEIGHBOURS or (PAGE.name in named and self._plain_pages):
-            return " WHERE NOT event"
+            return _PAGEVIEWS_ONLY
         return " WHERE (NOT event OR page IS NOT NULL)" if PAGE.name in named else ""
 
     def _seen(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
