@@ -1,6 +1,7 @@
 """An addition with a key is counted once, by one server and by several."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
@@ -44,6 +45,15 @@ async def test_it_is_counted_once_and_answered_alike(ledger: Ledger) -> None:
     assert await joined(ledger, a_request()) == ReplayedAddition(Outcome(1, None, created=True))
     assert (await counter(ledger)).version == 2
     assert await totals(ledger) == Totals(keys_created=1, keys_updated=2)
+
+
+async def test_watchers_are_told_after_the_commit(ledger: Ledger) -> None:
+    told: list[Mapping[Key, Counter | None]] = []
+    ledger.watched.keys, ledger.watched.on_change = {a_key()}, told.append
+    for request in (a_request(), a_request(), a_request("another")):
+        await joined(ledger, request)
+        await joined(ledger, a_request(), a_key("not watched"))
+    assert [(state.value, state.version) for (state,) in map(dict.values, map(dict, told)) if state] == [(1, 1), (2, 2)]
 
 
 async def test_many_at_once_are_told_apart(ledger: Ledger) -> None:

@@ -74,6 +74,8 @@ class Session(Protocol):
     """Whether ``load`` and ``save`` take the counters of one lane at a time."""
     changed: set[str]
     """Subjects that the open transaction changes and that are cached in memory; see ``Ledger.subscribe``."""
+    joined: dict[Key, Counter | None]
+    """Counters that a joined function changes, as they are then; published to their watchers after the commit."""
     kept: dict[str, Any]
     """What the functions of one service keep between their transactions. It is emptied when another connection may have
     written, and when something is undone."""

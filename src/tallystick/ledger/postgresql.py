@@ -231,6 +231,7 @@ class PostgresqlSession(QueriedSession):
         self.connection = connection
         self.most_keys = most_keys
         self.changed: set[str] = set()
+        self.joined: dict[Key, Counter | None] = {}
         self.kept: dict[str, Any] = {}
 
     @contextmanager

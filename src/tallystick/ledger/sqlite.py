@@ -174,6 +174,7 @@ class SqliteSession(QueriedSession):
         self.connection = connection
         self.most_keys = most_keys
         self.changed: set[str] = set()
+        self.joined: dict[Key, Counter | None] = {}
         self.kept: dict[str, Any] = {}
         self._keeps_rows = keeps_rows
         self._rows: dict[Key, Counter | None] = {}

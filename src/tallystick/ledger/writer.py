@@ -189,6 +189,7 @@ class LedgerWriter:
         session, noted = self._usable_session(), self.noted
         lane = counts[0].lane if counts and self._database.lanes_alone else self._lane
         session.changed.clear()
+        session.joined.clear()
         try:
             with session.transaction():
                 folded = fold(session, counts, self._clock())
@@ -206,6 +207,8 @@ class LedgerWriter:
                 self._watched.publish(session.changed)
         self.committed += saves
         self._watched.publish_counters(folded.changed)
+        if session.joined:
+            self._watched.publish_counters(session.joined)
         self._unsaved_requests = 0 if saves else unsaved
         if saves:
             self._noted_saved = noted

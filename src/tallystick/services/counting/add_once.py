@@ -78,6 +78,7 @@ def _carried_out(
     if folded.changed:
         # Of one lane on a database of lanes. Last: while a total's row is locked, no other lock may be waited for.
         session.add_totals(new[0].lane, Totals(folded.keys_created, folded.keys_updated))
+        session.joined.update(folded.changed)
     return outcomes
 
 
