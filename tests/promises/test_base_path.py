@@ -152,6 +152,20 @@ async def test_nothing_is_outside_of_the_base_path(everybody: World) -> None:
     assert (await everybody.analytics.ask("/", method="HEAD")).body == b""
 
 
+async def test_what_the_server_refuses_has_the_form_of_the_surface(everybody: World) -> None:
+    forms = {
+        f"{BASE}/v1/counters": "application/json",
+        f"{BASE}/hit/a/b": "application/json",
+        "/v1/counters": "text/plain",
+    }
+    async with serving_application(everybody.analytics.running.application) as started:
+        for address, form in forms.items():
+            async with RawClient.to(started.address) as client:
+                refused = await client.ask(request(address, "Host: another"))
+            assert refused.status == 400, address
+            assert str(refused.header("content-type")).startswith(form), address
+
+
 async def test_the_description_names_the_base_path(everybody: World) -> None:
     assert (await everybody.analytics.ask(f"{BASE}/openapi.json")).json()["servers"] == [{"url": BASE}]
 
