@@ -9,6 +9,7 @@ import pytest
 from torture.nodes import (
     PHASES,
     Nodes,
+    a_clock_is_wrong,
     a_node_is_killed,
     frozen_for,
     postgresql_is_killed,
@@ -24,6 +25,7 @@ FAULTS: dict[str, Callable[[Nodes], None]] = {
     "the mover is killed": the_mover_is_killed,
     "PostgreSQL is killed": postgresql_is_killed,
     "the mover is frozen": frozen_for(30.0),
+    "a clock is wrong": a_clock_is_wrong,
 } | {f"the mover dies: {phase}": the_mover_dies_while(phase) for phase in PHASES}
 
 

@@ -5,7 +5,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import SiteSettings
 from tallystick.warehouse.duckdb import visits
 from torture.endpoints import ENDPOINTS, Endpoint, Names
-from torture.stage import ANSWERED_WITHIN_S, OPTIONS, RECOVERS_WITHIN_S, SUCCESS, Stage, a_counter
+from torture.stage import ANSWERED_WITHIN_S, OPTIONS, RECOVERS_WITHIN_S, SUCCESS, Stage, a_clock, a_counter
 
 DYING = Path(__file__).with_name("dying_node.py")
 PHASES = ("numbered", "inserted", "committed", "removed", "taking over")
@@ -63,11 +63,11 @@ class Nodes(Stage):
         super().__init__(folder, first, names, chance)
         self.postgres = postgres
 
-    def start(self, folder: Path | None = None, dies: str = "") -> RunningServer:
+    def start(self, folder: Path | None = None, through: Sequence[str] = ()) -> RunningServer:
         """Start another node, with an empty data directory.
 
         Args:
-            dies: the phase of its first move in which it kills itself.
+            through: a command that runs it.
         """
         data = (folder or self.folder) / f"node-{next(self._numbers)}"
         data.mkdir(parents=True)
@@ -77,7 +77,7 @@ class Nodes(Stage):
                 *OPTIONS,
                 *("--lake", str(self.lake)),
                 database=self.url,
-                through=(sys.executable, str(DYING), dies) if dies else (),
+                through=through,
                 TALLYSTICK_SECRET_KEY="c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=",
             )
         )
@@ -228,7 +228,7 @@ def the_mover_dies_while(phase: str) -> Callable[[Nodes], None]:
     """A node that becomes the mover kills itself in a phase of its work."""
 
     def happens(nodes: Nodes) -> None:
-        dying = nodes.start(dies=phase)
+        dying = nodes.start(through=(sys.executable, str(DYING), phase))
         for other in [node for node in nodes.nodes if node is not dying]:
             nodes.kill(other)
         dying.process.wait(RECOVERS_WITHIN_S)
@@ -238,6 +238,21 @@ def the_mover_dies_while(phase: str) -> Callable[[Nodes], None]:
         nodes.server = nodes.nodes[0]
 
     return happens
+
+
+def a_clock_is_wrong(nodes: Nodes) -> None:
+    """A node joins whose clock is five minutes ahead, and becomes the mover; others join and it is killed."""
+    nodes.clock.parent.mkdir(exist_ok=True)
+    through = a_clock(nodes.clock)
+    nodes.clock.write_text("+300")
+    wrong = nodes.start(through=through)
+    for other in [node for node in nodes.nodes if node is not wrong]:
+        nodes.kill(other)
+    assert nodes.mover() is wrong
+    nodes.until_acknowledged(20)
+    nodes.start()
+    nodes.until_acknowledged(20)
+    nodes.kill(wrong)
 
 
 def under_load(nodes: Nodes, happens: Callable[[Nodes], None]) -> StoredHits:

@@ -206,7 +206,7 @@ def a_stage(  # noqa: PLR0913  # what a row does not name is ordinary
         allowed = SiteSettings(allow_counter=True)
         site = prepare(data, database=database, settings=allowed, now=milliseconds())
         server = opened.enter_context(
-            running_server(data, *OPTIONS, database=database, through=_a_clock(folder / "clock") if own_clock else ())
+            running_server(data, *OPTIONS, database=database, through=a_clock(folder / "clock") if own_clock else ())
         )
         names = Names(site.token, "example.com/visits", a_counter(server.url, site.token))
         stage = Stage(folder, server, names, random.Random(seed))  # a test's
@@ -228,7 +228,7 @@ def _a_disk(opened: ExitStack, folder: Path, data: Path, size_mb: int, store: St
     return disk
 
 
-def _a_clock(file: Path) -> Sequence[str]:
+def a_clock(file: Path) -> Sequence[str]:
     """A command that gives a server a clock, off by what stands in a file."""
     file.write_text("+0")
     return (

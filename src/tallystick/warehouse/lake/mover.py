@@ -41,8 +41,8 @@ BATCH_LIMIT = 1_000
 HITS_AT_ONCE = 20_000
 """Hits in one transaction, unless a single batch brings more."""
 
-WAITS_S = 0.5
-"""The longest delay of hits that no read waits for."""
+WAITS_S = 2.0
+"""The longest delay of hits that no read waits for: a move costs a tenth of a second of processor time, however few."""
 
 TRIED_AGAIN_AFTER_S = 1.0
 TRIES = 3

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock
+from threading import Event, Lock
 
 import psycopg
 
@@ -27,6 +27,7 @@ class Reach:
         self._connect, self._clock = connect, clock
         self._opened: LakeConnection | None = None
         self._alone = Lock()
+        self._stopping = Event()
         self._began = self._reached = float("-inf")
         """When the newest look that found nothing waiting, or waited until it was moved, began."""
 
@@ -55,9 +56,8 @@ class Reach:
                 newest = queries.newest_waiting(opened.connection)[0]
                 pause = LOOKS_EVERY_S
                 while newest is not None and queries.still_waiting(opened.connection, seq=newest):
-                    if self._clock() + pause > until:
+                    if self._clock() + pause > until or self._stopping.wait(pause):
                         raise _late()
-                    time.sleep(pause)
                     pause = min(pause * 1.2, LONGEST_PAUSE_S)
         except StoreBusy:
             raise
@@ -86,6 +86,10 @@ class Reach:
         if self._opened is None:
             self._opened = self._connect()
         return self._opened
+
+    def stop(self) -> None:
+        """End waiting: the server stops."""
+        self._stopping.set()
 
     def close(self) -> None:
         """Close the connection; the next call opens another one."""

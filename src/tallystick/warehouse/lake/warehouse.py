@@ -179,6 +179,8 @@ class LakeWarehouse:
         """Wait until the lake has what was acknowledged before; calls during a look share the one after it."""
         if self._next_look is None:
             self._next_look = self._loop.create_task(self._look(self._looking))
+            # Its error is known, also where every read that waited for it was given up.
+            self._next_look.add_done_callback(lambda look: look.cancelled() or look.exception())
         # A look that nobody waits for any more goes on: others may.
         await asyncio.shield(self._next_look)
 
@@ -269,6 +271,7 @@ class LakeWarehouse:
 
     async def close(self) -> None:
         """Finish accepted hits and calls, and close; another node becomes the mover."""
+        self._reach.stop()
         await self._readers.close()
         await self._journal.thread.close()
         await self._mover.close()
