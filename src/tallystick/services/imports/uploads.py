@@ -313,6 +313,8 @@ class Uploads:
             StoreUnavailable: it is imported later.
         """
         if not self._warehouse.carries_out_jobs:
+            # Where files are shared, another server may go on with it.
+            self._current, self.waits = None, ""
             return False
         uploads = await asyncio.to_thread(self._folder.all)
         self._current = next((upload for upload in uploads if upload.pending), None)
@@ -377,8 +379,12 @@ class Uploads:
 
         Raises:
             ImportStopped
+            StoreBusy: another server carries out imports from now on.
         """
         upload.done, upload.total = done, total
+        if self._warehouse.shared and not self._warehouse.carries_out_jobs:
+            msg = "another server goes on with this file"
+            raise StoreBusy(msg)
         if upload.id in self._stopped:
             raise ImportStopped
 
