@@ -214,6 +214,10 @@ async def test_a_database_that_is_away_is_waited_for(two: Two, postgres: Postgre
     with pytest.raises(StoreUnavailable):
         await other.read(lambda session: session.newest_hit(1))
     await asyncio.to_thread(postgres.start)
+    # Whoever only reads does not notice that connections were lost meanwhile.
+    assert await ids_of(other) == [1]
+    await asyncio.to_thread(postgres.restart)
+    assert await ids_of(other) == [1]
     async with asyncio.timeout(WITHIN_S):
         while True:
             try:

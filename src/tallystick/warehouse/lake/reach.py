@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Event, Lock
+from typing import Any
 
 import psycopg
 
-from tallystick.errors import StoreBusy, StoreUnavailable
+from tallystick.errors import StoreAway, StoreBusy, StoreUnavailable
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection, queries, translated
 from tallystick.warehouse.types import IdempotencyRecord
 
@@ -50,21 +51,16 @@ class Reach:
 
     def _look(self, until: float) -> None:
         began = self._clock()
-        try:
-            opened = self._usable()
-            with translated(opened):
-                newest = queries.newest_waiting(opened.connection)[0]
-                pause = LOOKS_EVERY_S
-                while newest is not None and queries.still_waiting(opened.connection, seq=newest):
-                    if self._clock() + pause > until or self._stopping.wait(pause):
-                        raise _late()
-                    pause = min(pause * 1.2, LONGEST_PAUSE_S)
-        except StoreBusy:
-            raise
-        except StoreUnavailable:
-            self.close()
-            raise
+        self._retried(lambda opened: self._wait_on(opened, until))
         self._reached = began
+
+    def _wait_on(self, opened: LakeConnection, until: float) -> None:
+        newest = queries.newest_waiting(opened.connection)[0]
+        pause = LOOKS_EVERY_S
+        while newest is not None and queries.still_waiting(opened.connection, seq=newest):
+            if self._clock() + pause > until or self._stopping.wait(pause):
+                raise _late()
+            pause = min(pause * 1.2, LONGEST_PAUSE_S)
 
     def record(self, key: str) -> IdempotencyRecord | None:
         """The record of a request with hits.
@@ -73,19 +69,28 @@ class Reach:
             StoreUnavailable: PostgreSQL cannot be asked.
         """
         with self._alone:
-            try:
-                opened = self._usable()
-                with translated(opened):
-                    row = queries.request(opened.connection, key=key)
-            except StoreUnavailable:
-                self.close()
-                raise
+            row = self._retried(lambda opened: queries.request(opened.connection, key=key))
         return IdempotencyRecord(*row) if row else None
 
-    def _usable(self) -> LakeConnection:
-        if self._opened is None:
-            self._opened = self._connect()
-        return self._opened
+    def _retried(self, ask: Callable[[LakeConnection], Any]) -> Any:  # noqa: ANN401  # of ``ask``
+        """Ask on the kept connection, or on a new one where that was lost meanwhile."""
+        if self._opened is not None:
+            try:
+                return self._asked(self._opened, ask)
+            except StoreAway:
+                pass
+        self._opened = self._connect()
+        return self._asked(self._opened, ask)
+
+    def _asked(self, opened: LakeConnection, ask: Callable[[LakeConnection], Any]) -> Any:  # noqa: ANN401
+        try:
+            with translated(opened):
+                return ask(opened)
+        except StoreBusy:
+            raise
+        except StoreUnavailable:
+            self.close()
+            raise
 
     def stop(self) -> None:
         """End waiting: the server stops."""

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from tallystick.errors import DatabaseAway, DatabaseUnreachable, StoreBusy
+from tallystick.errors import DatabaseAway, DatabaseUnreachable, StoreBusy, StoreFailed
 from tallystick.gathering import Resolvable, resolve_futures
 from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb.mover import DeferredCall
@@ -173,7 +173,12 @@ class LakeWarehouse:
     ) -> Result:
         """Run ``function(session, *arguments)`` on a reader thread, on one snapshot with all acknowledged hits."""
         await self._be_complete()
-        return await self._readers.read(_with_names(function, named), *arguments)
+        read = _with_names(function, named)
+        try:
+            return await self._readers.read(read, *arguments)
+        except StoreFailed:
+            # DuckDB's connection to PostgreSQL was lost since it was last used; the next transaction has another one.
+            return await self._readers.read(read, *arguments)
 
     async def _be_complete(self) -> None:
         """Wait until the lake has what was acknowledged before; calls during a look share the one after it."""
