@@ -26,6 +26,8 @@ from tallystick.warehouse.lake.moves import LeaseLost
 from tallystick.warehouse.lake.reach import Reach
 from tallystick.warehouse.types import IdempotencyRecord, Stored
 
+EVERY_BATCH = 1 << 62
+
 
 @pytest.fixture(scope="module")
 def url(postgres: Postgres) -> Iterator[str]:
@@ -78,7 +80,7 @@ async def waiting_paths(connect: Connect) -> list[int]:
 
     def read() -> list[int]:
         with connected(connect) as connection:
-            return paths_of(moves.next_batches(connection, 100_000))
+            return paths_of(moves.next_batches(connection, EVERY_BATCH, 100_000))
 
     return await asyncio.to_thread(read)
 
@@ -94,7 +96,7 @@ def counted(connection: LakeConnection, table: str) -> int:
 
 def moved(connection: LakeConnection, epoch: int, max_hits: int = 20_000) -> tuple[int, list[moves.StoredBatch]]:
     """Begin the next move."""
-    batches = moves.next_batches(connection, max_hits)
+    batches = moves.next_batches(connection, EVERY_BATCH, max_hits)
     return moves.begin(connection, epoch, batches), batches
 
 
@@ -110,7 +112,7 @@ async def test_acknowledged_hits_of_all_nodes_are_stored_in_few_commits(
     assert await asyncio.gather(*appends) == [[Stored(), Stored()]] * 200
     for node in nodes:
         await node.journal.thread.close()
-    batches = moves.next_batches(connection, 20_000)
+    batches = moves.next_batches(connection, EVERY_BATCH, 20_000)
     assert sorted(paths_of(batches)) == sorted([*range(1, 201)] * 2)
     assert len(batches) < 40
     assert nodes[0].journal.waiting == 0
@@ -231,7 +233,7 @@ def test_a_move_is_finished_or_forgotten_by_the_next_mover(connect: Connect, con
     three, batches = moved(connection, successor, max_hits=1)
     assert (three, paths_of(batches)) == (two + 1, [3, 3])
     moves.recover(connection, successor, three)
-    assert paths_of(moves.next_batches(connection, 100)) == [4, 4, 5, 5]
+    assert paths_of(moves.next_batches(connection, EVERY_BATCH, 100)) == [4, 4, 5, 5]
     # The former mover goes on after a pause.
     with pytest.raises(LeaseLost):
         moves.begin(connection, epoch, batches)
