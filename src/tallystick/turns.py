@@ -119,8 +119,10 @@ class Turns:
         most = max(self._askers.values(), key=lambda each: len(each.waiting))
         if len(most.waiting) <= len(asker.waiting) + 1:
             raise StoreBusy(self._refusal)
-        most.waiting.pop().set_exception(StoreBusy(self._refusal))
+        last = most.waiting.pop()
         self._waiting -= 1
+        if not last.done():  # else it was cancelled in this turn of the event loop, and its place is free
+            last.set_exception(StoreBusy(self._refusal))
 
     def _begin(self, asker: _Asker) -> None:
         self._running += 1

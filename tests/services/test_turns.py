@@ -86,6 +86,21 @@ async def test_turns_that_nobody_waits_for_any_more_go_on_to_others() -> None:
     assert (left.cancelled(), told.cancelled(), room.order) == (True, True, ["d"])
 
 
+async def test_a_place_is_taken_from_who_has_just_stopped_waiting() -> None:
+    room = Room(waiting=3)
+    held = await room.hold("somebody")
+    *many, left = room.begin("many", 1, 3)
+    await waited()
+    left.cancel()  # it does not know yet
+    asyncio.get_running_loop().call_soon(held.end)
+    await room.ask("few", 1)
+    await asyncio.gather(*many)
+    assert left.cancelled()
+    # Nobody waits any more, so a turn begins at once.
+    (await asyncio.wait_for(room.hold("later"), 1)).end()
+    assert sorted(map(str, room.order)) == ["few", "many", "many"]
+
+
 async def test_askers_are_forgotten() -> None:
     room = Room(at_once=2)
     held = await room.hold("longest")
