@@ -28,14 +28,15 @@ NODES := PYTEST_DEBUG_TEMPROOT=$(TESTS_IN) TALLYSTICK_TEST_EXAMPLES=3 .venv-node
 VISITS := visits_are_what_hits_say a_judged_visit_that_is_gone_is_not_entered_any_more a_move_that_fails_changes_no_visit
 APPENDING := every_field_is_stored_as_it_came nothing_given_is_empty_not_null a_write_that_raises_changes_nothing \
 	an_append_larger_than_a_transaction a_file_of_a_newer_program_is_refused_and_left_alone
-ON_BOTH := $(addprefix tests/questions/test_,oracle.py funnels.py marking.py sums.py) \
+ON_BOTH := tests/questions/test_oracle.py \
 	$(addprefix tests/warehouse/test_,aggregates.py left_out.py reading.py reports.py sessions.py) \
 	$(addprefix tests/warehouse/test_visits.py::test_,$(VISITS)) \
 	$(addprefix tests/warehouse/test_appending.py::test_,$(APPENDING))
+ON_LAKE := $(ON_BOTH) $(addprefix tests/questions/test_,funnels.py marking.py sums.py)
 test-nodes: .venv-nodes/.dev ## The shared warehouse's tests, and those of both on its version of DuckDB
 	$(NODES) tests/lake
 	$(NODES) $(ON_BOTH)
-	TALLYSTICK_TEST_WAREHOUSE=lake $(NODES) $(ON_BOTH)
+	TALLYSTICK_TEST_WAREHOUSE=lake $(NODES) $(ON_LAKE)
 
 lint: .venv/.dev ## Format, lint, import rules, class names, types
 	$(BIN)/ruff format --check
@@ -102,8 +103,8 @@ clean: ## Remove the environment; data stays
 
 .venv-nodes/.dev: pyproject.toml constraints.txt constraints-nodes.txt
 	$(PYTHON) -m venv .venv-nodes
-	grep -v '^duckdb==' constraints.txt | cat - constraints-nodes.txt >.venv-nodes/constraints.txt
-	.venv-nodes/bin/python -m pip install --quiet --constraint .venv-nodes/constraints.txt --editable '.[dev,nodes]'
+	grep -Ev '^(duckdb|python-dateutil)==' constraints.txt | cat - constraints-nodes.txt >.venv-nodes/constraints.txt
+	.venv-nodes/bin/python -m pip install --quiet --constraint .venv-nodes/constraints.txt --editable '.[dev,nodes]' 'moto[s3]' flask flask-cors
 	touch $@
 
 .venv/.audit: .venv/.dev

@@ -146,7 +146,7 @@ def _measure(session: DuckDbSession, times: int, zone: ZoneInfo) -> None:
     for name in track(list(QUESTIONS), transient=True):
         cells = []
         for days in DAYS:
-            found = timed(partial(session.answer, _question(name, days, zone)), times)
+            found = timed(partial(session.answer, question(name, days, zone)), times)
             cells.append(str(found))
             pages[days] += median(found.measured) if name in FIRST_PAGE else 0.0
         table.add_row(name, *cells)
@@ -154,7 +154,8 @@ def _measure(session: DuckDbSession, times: int, zone: ZoneInfo) -> None:
     console.print(table)
 
 
-def _question(name: str, days: int, zone: ZoneInfo) -> Question:
+def question(name: str, days: int, zone: ZoneInfo) -> Question:
+    """The question of a name about the newest days."""
     metrics, dimensions, condition = QUESTIONS[name]
     limit = TOP if dimensions and not any(isinstance(each, TimeUnit) for each in dimensions) else 10_000
     return Question(

@@ -13,7 +13,7 @@ import pytest
 from lake.conftest import Opener
 from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, set_epoch
 from tallystick.errors import DatabaseUnreachable, DatabaseUnsuitable, StoreFailed
-from tallystick.warehouse.lake import extensions
+from tallystick.warehouse.lake import catalogue, extensions
 from tallystick.warehouse.lake.store import is_fenced, lake_error
 
 NOTE = "UPDATE mark SET last_id = last_id + 1"
@@ -89,6 +89,23 @@ def test_a_reader_says_that_there_is_no_lake_yet(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnreachable, match="the lake has not been created yet"):
         store.open()
     assert not (tmp_path / "files").exists()
+
+
+def test_no_error_tells_the_password(url: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = tmp_path / "work"
+    store = QuickLakeStore(f"{url}&password=very:secret", str(folder / "files"), MEMORY_MB, work=work, epoch=1)
+    store.open()
+    assert last_id(store) >= 0
+    store.close()
+    file = work / "catalogue.pass"
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("*:*:*:*:very\\:secret\n", 0o600)
+    monkeypatch.setitem(catalogue.CONNECTION, "host", "/nowhere")
+    string = catalogue.connection_string("postgresql:///nothing?password=very:secret", 1, file)
+    with duckdb.connect(config=QuickLakeStore.CONFIGURATION) as connection:
+        extensions.load_extensions(connection, extensions.LAKE)
+        with pytest.raises(duckdb.Error, match="/nowhere") as refused:
+            connection.execute(f"ATTACH 'ducklake:postgres:{string.replace(chr(39), chr(39) * 2)}' AS lake")
+    assert "secret" not in str(refused.value)
 
 
 def test_a_missing_extension_is_said_in_one_line(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,11 @@
 
 # ruff: noqa: S608  # the text consists of constants
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -66,20 +68,26 @@ OPTIONS: Mapping[str, str | int] = {
 """Options of the lake. Fewer rows than the limit are kept in the catalogue until a file is written of many."""
 
 
-def connection_string(url: str, epoch: int | None) -> str:
-    """The libpq connection string of a lake's catalogue.
+def connection_string(url: str, epoch: int | None, password_file: Path) -> str:
+    """The libpq connection string of a lake's catalogue, without a password: DuckDB's errors repeat it.
 
     Args:
         url: of the database, as the operator gave it.
         epoch: of the lease under which the connection writes; None if it only reads.
+        password_file: where a password of the URL is written to.
     """
-    given = conninfo_to_dict(url)
+    given = dict(CONNECTION) | conninfo_to_dict(url)
+    password = given.pop("password", None)
+    if password is not None:
+        escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
+        with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(f"*:*:*:*:{escaped}\n")
+        given["passfile"] = str(password_file)
     # DuckLake doubles the quotes of texts, and nothing else.
-    options = [given.get("options") or "", "-c standard_conforming_strings=on"]
+    options = [str(given.get("options") or ""), "-c standard_conforming_strings=on"]
     if epoch is not None:
         options.append(f"-c tallystick.epoch={epoch}")
-    defaults = {name: value for name, value in CONNECTION.items() if name not in given}
-    return make_conninfo(url, **defaults, options=" ".join(map(str, options)).strip())
+    return make_conninfo("", **given | {"options": " ".join(options).strip()})
 
 
 @contextmanager
@@ -90,7 +98,9 @@ def administered(url: str) -> Iterator["psycopg.Connection[Any]"]:
         DatabaseAway: PostgreSQL does not answer.
     """
     try:
-        with closing(psycopg.connect(connection_string(url, None), autocommit=True)) as connection:
+        with closing(
+            psycopg.connect(make_conninfo("", **dict(CONNECTION) | conninfo_to_dict(url)), autocommit=True)
+        ) as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", [CREATION_LOCK])
             yield connection
     except psycopg.OperationalError as error:

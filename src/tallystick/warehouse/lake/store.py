@@ -37,10 +37,13 @@ from tallystick.warehouse.lake.catalogue import (
 )
 from tallystick.warehouse.lake.cleaning import CleaningConnection
 from tallystick.warehouse.lake.extensions import LAKE, OBJECT_STORAGE, load_extensions
+from tallystick.warehouse.lake.object_storage import add_credentials
 
 NAME = "lake"
 """The lake's name in DuckDB."""
 S3 = "s3://"
+PASSWORD_FILE = "catalogue.pass"  # noqa: S105  # its name
+"""The password of the catalogue, for libpq; in the directory of the process."""
 
 
 class LakeStore(Instance):
@@ -81,6 +84,7 @@ class LakeStore(Instance):
         self.files = self.files.rstrip("/") + "/"
         self.exports = exports.absolute() if exports else work.absolute() / EXPORTS_DIRECTORY
         self._spilled = work.absolute() / SPILLED_DIRECTORY
+        self._password_file = work.absolute() / PASSWORD_FILE
         self._memory_mb = memory_mb
         self._reach = (self.files, str(self.exports), *(str(folder.absolute()) for folder in reach))
 
@@ -100,7 +104,7 @@ class LakeStore(Instance):
                 self._open_for_writing()
         except duckdb.Error as error:
             self.close()
-            msg = f"cannot open the lake: {lake_error(error)}"
+            msg = f"cannot open the lake: {' '.join(str(lake_error(error)).split())}"
             raise DatabaseUnreachable(msg) from error
         except BaseException:
             self.close()
@@ -136,6 +140,8 @@ class LakeStore(Instance):
         root = duckdb.connect(config={**self.CONFIGURATION, **spills})
         in_s3 = self.files.startswith(S3)
         load_extensions(root, (*LAKE, *OBJECT_STORAGE) if in_s3 else LAKE)
+        if in_s3:
+            add_credentials(root, self.files)
         self._attach(root)
         allowed = ", ".join(map(quoted, self._reach))
         root.execute(f"SET GLOBAL allowed_directories = [{allowed}]")
@@ -143,7 +149,7 @@ class LakeStore(Instance):
         return root
 
     def _attach(self, root: Connection) -> None:
-        catalogue = f"ducklake:postgres:{connection_string(self.catalogue, self.epoch)}"
+        catalogue = f"ducklake:postgres:{connection_string(self.catalogue, self.epoch, self._password_file)}"
         kind = "READ_ONLY" if self.epoch is None else "CREATE_IF_NOT_EXISTS true"
         root.execute(
             f"ATTACH {quoted(catalogue)} AS {NAME}"
