@@ -1,14 +1,16 @@
 """Whoever asks for much does not keep the others waiting."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import AsyncIterator, Hashable
 from pathlib import Path
 
 import pytest
 
 from support.analytics import analytics_in_process
 from tallystick.errors import StoreBusy
+from tallystick.surfaces.dashboard.support.streaming import PARTS_HERE, streamed
 from tallystick.turns import ASKERS_KNOWN, Turn, Turns, asking, who_asks
+from tallystick.web.asgi import Message
 
 
 class Room:
@@ -132,3 +134,25 @@ async def test_surfaces_tell_who_asks(tmp_path: Path, monkeypatch: pytest.Monkey
         asked.clear()
         assert (await running.ask("/sites/1.json")).status == 200
         assert asked == {None}
+
+
+async def test_parts_of_a_page_that_follow_it_are_asked_for_by_its_person() -> None:
+    asked: list[Hashable] = []
+    sent: list[Message] = []
+
+    async def parts() -> AsyncIterator[str]:
+        asked.append(who_asks())
+        yield "part"
+
+    async def receive() -> Message:
+        return await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "headers": []}
+    with asking("account 7"):
+        page = streamed(scope, f"before {PARTS_HERE} after", parts(), {})
+    await page(scope, receive, send)
+    assert (asked, who_asks()) == (["account 7"], None)
+    assert b"".join(message.get("body", b"") for message in sent) == b"before part after"

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tallystick.server.extensions import STILL_READS, ConnectionLost
+from tallystick.turns import asking, who_asks
 from tallystick.web.compression import COMPRESSION, takes_gzip
 from tallystick.web.side_by_side import first_to_end
 
@@ -50,6 +51,7 @@ class _PageInParts(Response):
         super().__init__(None, 200, headers, "text/html; charset=utf-8")
         del self.headers["content-length"]
         self._pieces, self._probe = pieces, probe
+        self._asker = who_asks()  # the parts ask when the request's handler has ended
         self._between = False
         """Whether the first piece is sent, and the last one is not."""
 
@@ -57,7 +59,8 @@ class _PageInParts(Response):
         """Send it."""
         with suppress(ConnectionLost):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            await first_to_end(self._send_all(send), self._watch(receive, send))
+            with asking(self._asker):
+                await first_to_end(self._send_all(send), self._watch(receive, send))
 
     async def _send_all(self, send: Send) -> None:
         async for piece in self._pieces:
