@@ -133,6 +133,18 @@ async def test_a_limit_over_all_counts_what_every_server_admits(servers: tuple[L
     assert sorted(each.admitted for each in burst) == [False] * 5 + [True] * 3
 
 
+async def test_a_browser_is_one_on_all_servers_where_its_window_is_long(servers: tuple[Ledger, Ledger]) -> None:
+    one, two = await limits_of(servers, Rate("long", 2, 60), Rate("short", 2, 1), Rate("off", None, 60))
+    for name in ("long", "short", "off") * 2:
+        assert one.admit_browser(name, "192.0.2.1", b"Firefox").admitted
+    for limits in (one, two):
+        assert limits.common
+        await limits.common.exchange()
+    assert not two.admit_browser("long", "192.0.2.1", b"Firefox").admitted
+    assert two.admit_browser("long", "192.0.2.1", None).admitted, "another browser"
+    assert two.admit_browser("short", "192.0.2.1", b"Firefox").admitted, "each server counts by itself"
+
+
 async def test_networks_have_a_limit_over_all_servers_too(servers: tuple[Ledger, Ledger]) -> None:
     one, two = await limits_of(servers, Rate("login", 1, 60))
     customer = [ip_address(f"2001:db8:1:{number}::1") for number in range(WIDER + 1)]

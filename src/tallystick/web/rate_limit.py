@@ -244,6 +244,21 @@ class RateLimits:
         windows = self._windows.get(name)
         return UNLIMITED if windows is None else windows.admit(key, weight)
 
+    def admit_browser(self, name: str, client: str, agent: bytes | None) -> Admission:
+        """Count a request of one browser if its limit admits it.
+
+        Args:
+            client: the ``rate_limit_name`` of its address.
+            agent: its User-Agent.
+        """
+        windows = self._windows.get(name)
+        if windows is None:
+            return UNLIMITED
+        if self.common is not None and windows.admitted is not None:
+            return windows.admit(self.common.digest(name, (client, agent)))
+        # The hash identifies the agent as well as its text does, and takes less memory. Each process has its own.
+        return windows.admit(hash((client, agent)))
+
     def admit_address(
         self, name: str, address: IPv4Address | IPv6Address | None, subject: Hashable = None, weight: int = 1
     ) -> Admission:

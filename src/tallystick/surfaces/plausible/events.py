@@ -89,8 +89,7 @@ class EventsApi(Api):
         name = limit_name(address)
         if name is None:
             return
-        # The hash identifies the agent as well as its text does, and takes less memory.
-        admission = self._limits.admit(EVENT_LIMIT, hash((name, agent)))
+        admission = self._limits.admit_browser(EVENT_LIMIT, name, agent)
         if admission.admitted:
             # Agents are easily forged.
             admission = self._limits.admit_address(ADDRESS_LIMIT, address)

@@ -88,8 +88,7 @@ class Pixel:
             return None
         if self._is_unlimited:
             return UNLIMITED
-        # The hash identifies the agent as well as its text does, and takes less memory.
-        of_browser = self._limits.admit("count", hash((name, agent)))
+        of_browser = self._limits.admit_browser("count", name, agent)
         if not of_browser.admitted:
             return of_browser
         # Agents are easily forged.
