@@ -1,6 +1,7 @@
 """Only the holder of the lease commits to the lake."""
 
 import itertools
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -9,6 +10,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from lake.conftest import Opener
 from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, set_epoch
@@ -139,3 +141,18 @@ def test_queries_reach_no_other_file(opened: Opener, tmp_path: Path) -> None:
     other.write_text("a\n1\n")
     with opened().session() as session, pytest.raises(duckdb.PermissionException):
         session.connection.execute(f"SELECT * FROM '{other}'")
+
+
+def test_a_server_that_is_cut_off_does_not_keep_the_creation_lock(url: str, tmp_path: Path) -> None:
+    """PostgreSQL looks whether we are still there; by its default after two hours."""
+    given = f"{url}&options=-c%20tcp_keepalives_idle%3D20"
+    options = str(conninfo_to_dict(catalogue.connection_string(given, 1, tmp_path / "password"))["options"])
+    settings = dict(part.removeprefix("-c ").split("=") for part in re.findall(r"-c \S+", options))
+    assert settings == {
+        "tcp_keepalives_idle": "20",  # the URL has the last word
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "15000",
+        "standard_conforming_strings": "on",
+        "tallystick.epoch": "1",
+    }

@@ -1,6 +1,7 @@
 """Connections to PostgreSQL: its defaults do not weaken our promises, it cannot hold us up, and passwords stay ours."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from builders import NOW, a_key
 from support.ledgers import opened, until
 from support.postgres import Postgres, free_port
-from tallystick.errors import DatabaseUnreachable, InvalidSetting, StoreAway, StoreBusy
+from tallystick.errors import DatabaseAway, DatabaseUnreachable, InvalidSetting, StoreAway, StoreBusy
 from tallystick.ledger import Ledger, lanes, postgresql
 from tallystick.ledger.database import Durability
 from tallystick.ledger.folding import CounterWrite, operate
@@ -410,6 +411,26 @@ def test_the_url_has_the_last_word_on_the_connection(database: PostgresqlDatabas
     with closing(PostgresqlDatabase(url).session()) as session:
         told = session.connection.info.get_parameters()
     assert {name: told[name] for name in given} == given
+
+
+def test_who_waits_for_a_silent_server_does_not_wait_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it answers nothing
+        host, port = silent.getsockname()
+        database = PostgresqlDatabase(f"postgresql://tallystick@{host}:{port}/any?connect_timeout=2")
+        with pytest.raises(DatabaseAway) as first:
+            database.session()
+        began = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(DatabaseAway) as next_one:
+                database.session()
+            assert str(next_one.value) == str(first.value)
+        assert time.monotonic() < began + 0.5
+    # It is asked again soon, and one that refuses is asked each time.
+    monkeypatch.setattr(postgresql, "SILENCE_S", 0.3)
+    time.sleep(0.3)
+    for _ in range(2):
+        with pytest.raises(DatabaseAway, match="refused"):
+            database.session()
 
 
 def test_a_connection_that_cannot_be_prepared_is_closed(

@@ -6,24 +6,33 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from support.analytics import prepare
 from support.asking import Answer
 from support.lakes import MEMORY_MB, QuickLakeStore
-from support.postgres import Postgres
-from support.server import RunningServer, running_server
+from support.postgres import Postgres, free_port
+from support.server import FREE_PORT, RunningServer, running_server
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import SiteSettings
 from tallystick.warehouse.duckdb import visits
 from torture.endpoints import ENDPOINTS, Endpoint, Names
+from torture.faults import DONE, REFUSED, seen
+from torture.network import Network, Way
 from torture.stage import ANSWERED_WITHIN_S, OPTIONS, RECOVERS_WITHIN_S, SUCCESS, Stage, a_clock, a_counter
 
 DYING = Path(__file__).with_name("dying_node.py")
+TAKEN_OVER_WITHIN_S = 16.0
+"""Ten seconds, and five until PostgreSQL ends a commit of the mover that it was cut off from."""
+CUT_ANSWERED_WITHIN_S = 45.0
+"""Fifteen seconds until a lost connection is noticed, ten for the attempt to open another that is being made, ten for
+the next one; and ten more on a busy machine."""
 PHASES = ("numbered", "inserted", "committed", "removed", "taking over")
 """Where a node kills itself while it moves hits; see ``dying_node``."""
 
@@ -50,38 +59,59 @@ class Nodes(Stage):
     """A stage with several servers; each request goes to any of those that answer.
 
     Attributes:
-        nodes: the servers; None in the place of one that was killed.
+        nodes: the servers that were not killed.
+        networks: of those that have one of their own, by the URL of the server.
     """
 
-    def __init__(self, folder: Path, url: str, names: Names, postgres: Postgres, chance: random.Random) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  # created by some_nodes
+        self,
+        folder: Path,
+        url: str,
+        names: Names,
+        postgres: Postgres,
+        chance: random.Random,
+        network: Network | None = None,
+    ) -> None:
         self.lake, self.url = folder / "lake", url
         self.nodes: list[RunningServer] = []
+        self.networks: dict[str, Network] = {}
         self._opened = ExitStack()
         self._frozen: set[int] = set()
         self._numbers = iter(range(1_000))
-        first = self.start(folder)
+        self.folder, self.postgres = folder, postgres
+        first = self.start(network=network)
         super().__init__(folder, first, names, chance)
         self.postgres = postgres
 
-    def start(self, folder: Path | None = None, through: Sequence[str] = ()) -> RunningServer:
+    def start(self, through: Sequence[str] = (), network: Network | None = None) -> RunningServer:
         """Start another node, with an empty data directory.
 
         Args:
-            through: a command that runs it.
+            through: a command that runs it, where it has no network of its own.
+            network: where it runs; PostgreSQL is on our side.
         """
-        data = (folder or self.folder) / f"node-{next(self._numbers)}"
+        data = self.folder / f"node-{next(self._numbers)}"
         data.mkdir(parents=True)
+        database = self.url
+        if network is not None:
+            assert self.postgres is not None
+            self.postgres.allow(network.theirs)
+            name = str(conninfo_to_dict(self.url)["dbname"])
+            database, through = self.postgres.tcp_url(name, network.ours), network.through
         node = self._opened.enter_context(
             running_server(
                 data,
                 *OPTIONS,
                 *("--lake", str(self.lake)),
-                database=self.url,
+                database=database,
+                listen=f"{network.door}:0" if network else FREE_PORT,
                 through=through,
                 TALLYSTICK_SECRET_KEY="c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=",
             )
         )
         self.nodes.append(node)
+        if network is not None:
+            self.networks[node.url] = network
         return node
 
     def ask(self, endpoint: Endpoint, within_s: float = ANSWERED_WITHIN_S, url: str = "") -> Answer | None:
@@ -118,6 +148,16 @@ class Nodes(Stage):
             os.kill(node.process.pid, signal.SIGCONT)
             self._frozen.discard(node.process.pid)
 
+    @contextmanager
+    def cut_off(self, node: RunningServer, way: Way) -> Iterator[None]:
+        """Let a node not reach PostgreSQL until the end; the load goes to the others."""
+        self._frozen.add(node.process.pid)
+        try:
+            with self.networks[node.url].loses(way):
+                yield
+        finally:
+            self._frozen.discard(node.process.pid)
+
     def stored(self) -> StoredHits:
         """What the lake has, once it has everything that was acknowledged."""
         self.recount()
@@ -137,12 +177,12 @@ class Nodes(Stage):
     def judge(self) -> StoredHits:
         """Everything acknowledged is in the lake once, with rising ids without a hole, as one server has it.
 
-        Every page of the load is another one, and all of its visitors are the same.
+        Every page of the load is another one, and all of its visitors that arrive by one network are the same.
         """
         stored = self.stored()
         assert stored.hits == stored.ids == stored.paths, stored
         assert (stored.first, stored.last) == (1, stored.hits), stored
-        assert (stored.sessions, stored.differing) == (1, 0), stored
+        assert (stored.sessions, stored.differing) == (len(self.networks) or 1, 0), stored
         return stored
 
     def close(self) -> None:
@@ -152,15 +192,24 @@ class Nodes(Stage):
 
 
 @contextmanager
-def some_nodes(folder: Path, seed: int, number: int) -> Iterator[Nodes]:
-    """Start a database and so many nodes."""
-    with Postgres.started() as postgres, postgres.fresh_database(kept=True) as url:
+def some_nodes(folder: Path, seed: int, number: int, *, apart: bool = False) -> Iterator[Nodes]:
+    """Start a database and so many nodes.
+
+    Args:
+        apart: whether each has a network of its own; takes root.
+    """
+    with ExitStack() as opened:
+        networks = [opened.enter_context(Network.made(place)) if apart else None for place in range(number)]
+        postgres = opened.enter_context(Postgres.started(free_port() if apart else 0))
+        url = opened.enter_context(postgres.fresh_database(kept=True))
         site = prepare(folder, database=url, settings=SiteSettings(allow_counter=True), now=milliseconds())
-        nodes = Nodes(folder, url, Names(site.token, "example.com/visits", ""), postgres, random.Random(seed))
+        nodes = Nodes(
+            folder, url, Names(site.token, "example.com/visits", ""), postgres, random.Random(seed), networks[0]
+        )
         try:
             nodes.names = nodes.names._replace(counter=a_counter(nodes.server.url, site.token))
-            for _ in range(number - 1):
-                nodes.start()
+            for network in networks[1:]:
+                nodes.start(network=network)
             yield nodes
         finally:
             nodes.close()
@@ -224,6 +273,36 @@ def frozen_for(seconds: float) -> Callable[[Nodes], None]:
     return happens
 
 
+def cut_off(way: Way, seconds: float = 20.0, *, the_mover: bool = True) -> Callable[[Nodes], None]:
+    """The mover, or another node, does not reach PostgreSQL for a while; clients reach it."""
+
+    def happens(nodes: Nodes) -> None:
+        mover = nodes.mover()
+        node = mover if the_mover else next(node for node in nodes.nodes if node is not mover)
+        other = next(each for each in nodes.nodes if each is not node)
+        began = time.monotonic()
+        with ThreadPoolExecutor(len(ENDPOINTS)) as clients:
+            with nodes.cut_off(node, way):
+                answers = [clients.submit(_seen, nodes, endpoint, node) for endpoint in ENDPOINTS]
+                while nodes.mover() is node:
+                    assert time.monotonic() < began + TAKEN_OVER_WITHIN_S, "no other node became the mover"
+                    time.sleep(0.1)
+                nodes.until_acknowledged(5)
+                total(nodes, other)
+                time.sleep(max(0.0, began + seconds - time.monotonic()))
+            nodes.until_ready(node.url)
+            wrong = [said for answer in answers if (said := answer.result())]
+        assert not wrong, "\n".join(["", *wrong])
+
+    return happens
+
+
+def _seen(nodes: Nodes, endpoint: Endpoint, node: RunningServer) -> str:
+    """What was wrong with the answer of a node that is cut off; empty if nothing."""
+    answered = seen(endpoint, Stage.ask(nodes, endpoint, CUT_ANSWERED_WITHIN_S, node.url))
+    return "" if answered in {DONE, REFUSED} else f"  {endpoint.name}: {answered}"
+
+
 def the_mover_dies_while(phase: str) -> Callable[[Nodes], None]:
     """A node that becomes the mover kills itself in a phase of its work."""
 
@@ -255,11 +334,18 @@ def a_clock_is_wrong(nodes: Nodes) -> None:
     nodes.kill(wrong)
 
 
-def under_load(nodes: Nodes, happens: Callable[[Nodes], None]) -> StoredHits:
+def under_load(nodes: Nodes, happens: Callable[[Nodes], None], *, clients: int = 4) -> StoredHits:
     """Let a fault happen under load on all nodes, and judge what is there afterwards."""
-    with nodes.load(within_s=15.0):
+    with nodes.load(clients=clients, within_s=15.0):
         nodes.until_acknowledged(5)
         happens(nodes)
         nodes.until_acknowledged(5)
-    nodes.until_ready()
+    for node in nodes.nodes:
+        nodes.until_ready(node.url)
     return nodes.judge()
+
+
+def reports_agree(nodes: Nodes) -> None:
+    """Every node reports the same, without load."""
+    totals = [total(nodes, node) for node in nodes.nodes]
+    assert len(set(totals)) == 1, totals

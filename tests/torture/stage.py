@@ -135,11 +135,13 @@ class Stage:
             assert time.monotonic() < deadline, f"it did not recover: {self.books.acknowledged}, wanted {wanted}"
             time.sleep(0.05)
 
-    def until_ready(self) -> None:
-        """Return when the server says that it can count."""
+    def until_ready(self, url: str = "") -> None:
+        """Return when the server says that it can count; this stage's, unless another one is named."""
         ready = Request("GET", "/health/ready")
         deadline = time.monotonic() + RECOVERS_WITHIN_S
-        while (answer := send(self.server.url, ready, ANSWERED_WITHIN_S)) is None or answer.status not in SUCCESS:
+        while (
+            answer := send(url or self.server.url, ready, ANSWERED_WITHIN_S)
+        ) is None or answer.status not in SUCCESS:
             assert time.monotonic() < deadline, f"it never became ready: {answer}"
             time.sleep(0.1)
 

@@ -1,5 +1,6 @@
 """The ledger in PostgreSQL, through psycopg."""
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from ipaddress import ip_address
@@ -44,6 +45,9 @@ CONNECTION: Mapping[str, str | int] = {
     "tcp_user_timeout": 15_000,
 }
 """How we connect, unless the URL says otherwise: a peer that is gone is noticed within half a minute."""
+SILENCE_S = 1.0
+"""An attempt to connect that fails later than this was not refused: nothing was answered. For as long after it no other
+one is made, so that requests which wait for a connection are refused with it, and not one by one."""
 LOCK_TIMEOUT_MS = 5_000
 STATEMENT_TIMEOUT_MS = 15_000
 """How long a statement may take, and wait for a lock; see ``PostgresqlSession.take_time``."""
@@ -103,6 +107,8 @@ class PostgresqlDatabase:
         self._parts = _parts_of(url)
         self._sessions_are_ours = False
         """Whether it was checked that settings of a connection stay in force."""
+        self._silent = (float("-inf"), "")
+        """When an attempt to connect last failed without an answer, and what its error said."""
 
     def describe(self) -> str:
         """Host and database name, without user and password."""
@@ -117,6 +123,10 @@ class PostgresqlDatabase:
             DatabaseAway: the server does not answer, or refuses the connection.
             DatabaseUnsuitable: a pooler gives each transaction another connection to PostgreSQL.
         """
+        failed, msg = self._silent
+        began = time.monotonic()
+        if began < failed + SILENCE_S:
+            raise DatabaseAway(msg)
         try:
             connection = self._connect()
             try:
@@ -128,6 +138,8 @@ class PostgresqlDatabase:
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             msg = f"cannot reach {self.describe()}: {reason}"
+            if (ended := time.monotonic()) > began + SILENCE_S:
+                self._silent = ended, msg
             raise DatabaseAway(msg) from error
         return PostgresqlSession(connection, self.most_keys)
 

@@ -34,6 +34,15 @@ CONNECTION: Mapping[str, str | int] = {
 }
 """How we connect, unless the URL says otherwise: a peer that is gone is noticed within half a minute."""
 
+SERVER_KEEPALIVES: Mapping[str, int] = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""The same from PostgreSQL's side: by its default, a server that is cut off while it opens the lake for writing would
+keep ``CREATION_LOCK`` for two hours, and no other one could take over."""
+
 IDLE_TIMEOUT_MS = 5_000
 """How long a commit may wait for the next statement of a writer that has passed the fence. One that is frozen then
 would keep all others out."""
@@ -84,7 +93,8 @@ def connection_string(url: str, epoch: int | None, password_file: Path) -> str:
             file.write(f"*:*:*:*:{escaped}\n")
         given["passfile"] = str(password_file)
     # DuckLake doubles the quotes of texts, and nothing else.
-    options = [str(given.get("options") or ""), "-c standard_conforming_strings=on"]
+    kept = [f"-c {name}={value}" for name, value in SERVER_KEEPALIVES.items()]
+    options = [*kept, str(given.get("options") or ""), "-c standard_conforming_strings=on"]
     if epoch is not None:
         options.append(f"-c tallystick.epoch={epoch}")
     return make_conninfo("", **given | {"options": " ".join(options).strip()})
