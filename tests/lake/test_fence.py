@@ -145,14 +145,19 @@ def test_queries_reach_no_other_file(opened: Opener, tmp_path: Path) -> None:
 
 def test_a_server_that_is_cut_off_does_not_keep_the_creation_lock(url: str, tmp_path: Path) -> None:
     """PostgreSQL looks whether we are still there; by its default after two hours."""
-    given = f"{url}&options=-c%20tcp_keepalives_idle%3D20"
-    options = str(conninfo_to_dict(catalogue.connection_string(given, 1, tmp_path / "password"))["options"])
-    settings = dict(part.removeprefix("-c ").split("=") for part in re.findall(r"-c \S+", options))
-    assert settings == {
-        "tcp_keepalives_idle": "20",  # the URL has the last word
+    given = f"{url}&options=-c%20tcp_keepalives_idle%3D20"  # has the last word
+    of_duckdb = conninfo_to_dict(catalogue.connection_string(given, 1, tmp_path / "password"))["options"]
+    with catalogue.administered(given) as connection:
+        ours = connection.info.get_parameters()["options"]
+    kept = {
+        "tcp_keepalives_idle": "20",
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",
         "tcp_user_timeout": "15000",
-        "standard_conforming_strings": "on",
-        "tallystick.epoch": "1",
     }
+    assert _settings(ours) == kept
+    assert _settings(str(of_duckdb)) == kept | {"standard_conforming_strings": "on", "tallystick.epoch": "1"}
+
+
+def _settings(options: str) -> dict[str, str]:
+    return dict(part.removeprefix("-c ").split("=") for part in re.findall(r"-c \S+", options))

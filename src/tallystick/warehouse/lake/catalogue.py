@@ -85,7 +85,7 @@ def connection_string(url: str, epoch: int | None, password_file: Path) -> str:
         epoch: of the lease under which the connection writes; None if it only reads.
         password_file: where a password of the URL is written to.
     """
-    given = dict(CONNECTION) | conninfo_to_dict(url)
+    given = _with_defaults(url)
     password = given.pop("password", None)
     if password is not None:
         escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
@@ -93,11 +93,17 @@ def connection_string(url: str, epoch: int | None, password_file: Path) -> str:
             file.write(f"*:*:*:*:{escaped}\n")
         given["passfile"] = str(password_file)
     # DuckLake doubles the quotes of texts, and nothing else.
-    kept = [f"-c {name}={value}" for name, value in SERVER_KEEPALIVES.items()]
-    options = [*kept, str(given.get("options") or ""), "-c standard_conforming_strings=on"]
+    options = [str(given["options"]), "-c standard_conforming_strings=on"]
     if epoch is not None:
         options.append(f"-c tallystick.epoch={epoch}")
-    return make_conninfo("", **given | {"options": " ".join(options).strip()})
+    return make_conninfo("", **given | {"options": " ".join(options)})
+
+
+def _with_defaults(url: str) -> dict[str, Any]:
+    """What libpq is told; the URL has the last word."""
+    given = dict(CONNECTION) | conninfo_to_dict(url)
+    kept = [f"-c {name}={value}" for name, value in SERVER_KEEPALIVES.items()]
+    return given | {"options": " ".join([*kept, str(given.get("options") or "")]).strip()}
 
 
 @contextmanager
@@ -108,9 +114,7 @@ def administered(url: str) -> Iterator["psycopg.Connection[Any]"]:
         DatabaseAway: PostgreSQL does not answer.
     """
     try:
-        with closing(
-            psycopg.connect(make_conninfo("", **dict(CONNECTION) | conninfo_to_dict(url)), autocommit=True)
-        ) as connection:
+        with closing(psycopg.connect(make_conninfo("", **_with_defaults(url)), autocommit=True)) as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", [CREATION_LOCK])
             yield connection
     except psycopg.OperationalError as error:
