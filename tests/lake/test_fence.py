@@ -102,7 +102,11 @@ def test_no_error_tells_the_password(url: str, folder: Path, tmp_path: Path, mon
     file = work / "catalogue.pass"
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("*:*:*:*:very\\:secret\n", 0o600)
     monkeypatch.setitem(catalogue.CONNECTION, "host", "/nowhere")
-    string = catalogue.connection_string("postgresql:///nothing?password=very:secret", 1, file)
+    with file.open() as being_read:
+        string = catalogue.connection_string("postgresql:///nothing?password=other:secret", 1, file)
+        assert being_read.read() == "*:*:*:*:very\\:secret\n", "it is replaced, and never empty"
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("*:*:*:*:other\\:secret\n", 0o600)
+    assert not list(work.glob("catalogue.pass.*"))
     with duckdb.connect(config=QuickLakeStore.CONFIGURATION) as connection:
         extensions.load_extensions(connection, extensions.LAKE)
         with pytest.raises(duckdb.Error, match="/nowhere") as refused:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any
 
 import duckdb
@@ -89,8 +90,11 @@ def connection_string(url: str, epoch: int | None, password_file: Path) -> str:
     password = given.pop("password", None)
     if password is not None:
         escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
-        with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        # libpq reads the file for each connection, also while another lake of this process is opened.
+        descriptor, written = mkstemp(dir=password_file.parent, prefix=f"{password_file.name}.")
+        with os.fdopen(descriptor, "w") as file:
             file.write(f"*:*:*:*:{escaped}\n")
+        Path(written).replace(password_file)
         given["passfile"] = str(password_file)
     # DuckLake doubles the quotes of texts, and nothing else.
     options = [str(given["options"]), "-c standard_conforming_strings=on"]
