@@ -112,6 +112,9 @@ def test_no_error_tells_the_password(url: str, folder: Path, tmp_path: Path, mon
         with pytest.raises(duckdb.Error, match="/nowhere") as refused:
             connection.execute(f"ATTACH 'ducklake:postgres:{string.replace(chr(39), chr(39) * 2)}' AS lake")
     assert "secret" not in str(refused.value)
+    told = str(lake_error(refused.value))
+    assert told.startswith("the lake's catalogue does not answer: connection to server"), "nor how we connect"
+    assert "catalogue.pass" not in told
 
 
 def test_a_missing_extension_is_said_in_one_line(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:

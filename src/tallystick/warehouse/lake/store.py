@@ -167,6 +167,8 @@ def lake_error(error: duckdb.Error) -> StoreUnavailable:
     if is_fenced(error):
         return StoreFailed(f"the lake refused a commit: {FENCED}")
     translated = store_error(error)
+    if away := re.search(r'Unable to connect to Postgres at "[^"]*": (.+)', str(error)):
+        return StoreFailed(f"the lake's catalogue does not answer: {away[1]}")
     said = re.search(r"ERROR:\s*(.+)", str(error))
     if type(translated) is StoreFailed and said:
         return StoreFailed(f"the lake's catalogue failed: {said[1]}")
