@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # Tests start hundreds of processes: where bytecode is not kept, each compiles all sources again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: serve install test test-nodes lint wheel image audit check torture bench pictures shape clean
+.PHONY: serve install test test-nodes nodes-that-fail nodes-answer lint wheel image audit check torture bench pictures shape clean
 
 serve: .venv/.runtime ## Run the server on 127.0.0.1:8080, data in ./tallystick-data
 	$(BIN)/tallystick serve
@@ -24,7 +24,7 @@ test: .venv/.dev ## All tests, PostgreSQL and the published clients included; PR
 # The shared warehouse has the newest DuckDB for which its extensions exist, in an environment of its own. There the
 # tests of the embedded one run on both, with few generated examples.
 NODES := PYTEST_DEBUG_TEMPROOT=$(TESTS_IN) TALLYSTICK_TEST_EXAMPLES=3 .venv-nodes/bin/python -m pytest \
-	--numprocesses=$(PROCESSES) --dist=loadfile
+	--numprocesses=2 --dist=loadfile
 VISITS := visits_are_what_hits_say a_judged_visit_that_is_gone_is_not_entered_any_more a_move_that_fails_changes_no_visit
 APPENDING := every_field_is_stored_as_it_came nothing_given_is_empty_not_null a_write_that_raises_changes_nothing \
 	an_append_larger_than_a_transaction a_file_of_a_newer_program_is_refused_and_left_alone
@@ -34,7 +34,13 @@ ON_BOTH := tests/questions/test_oracle.py \
 	$(addprefix tests/warehouse/test_appending.py::test_,$(APPENDING))
 ON_LAKE := $(ON_BOTH) $(addprefix tests/questions/test_,funnels.py marking.py sums.py)
 test-nodes: .venv-nodes/.dev ## The shared warehouse's tests, and those of both on its version of DuckDB
+	$(MAKE) --jobs=2 --output-sync=target nodes-that-fail nodes-answer
+
+# At once: nodes that fail are mostly waited for.
+nodes-that-fail:
 	$(NODES) tests/lake
+
+nodes-answer:
 	$(NODES) $(ON_BOTH)
 	TALLYSTICK_TEST_WAREHOUSE=lake $(NODES) $(ON_LAKE)
 
