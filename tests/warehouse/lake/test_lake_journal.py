@@ -15,8 +15,8 @@ from tallystick.errors import DatabaseSchemaRefused, KeyInFlight, StoreBusy, Sto
 from tallystick.ledger.database import opened
 from tallystick.ledger.postgresql import PostgresqlDatabase
 from tallystick.model.hit import Hit, Visitor
+from tallystick.warehouse.duckdb.appending import Append
 from tallystick.warehouse.duckdb.sessions import Sessions
-from tallystick.warehouse.duckdb.writer import Append
 from tallystick.warehouse.lake import lease, moves
 from tallystick.warehouse.lake.batches import FORMAT, pack, placed
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection, connected

@@ -12,13 +12,14 @@ from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 from tallystick.errors import AnalyticsElsewhere, DatabaseUnreachable, StartRefused, StoreBusy
 from tallystick.gathering import Resolvable, resolve_futures
 from tallystick.model.hit import Hit
+from tallystick.warehouse.duckdb.appending import Append
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE, Journal
 from tallystick.warehouse.duckdb.mover import DeferredCall, Mover
 from tallystick.warehouse.duckdb.opening import settle
 from tallystick.warehouse.duckdb.reader import WarehouseReaders
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY, Store
-from tallystick.warehouse.duckdb.writer import Append, WarehouseWriter
+from tallystick.warehouse.duckdb.writer import WarehouseWriter
 from tallystick.warehouse.types import IdempotencyRecord, LedgerMarks, Loss, NumberedHit, WarehouseMarks
 from tallystick.warehouse.warehouse import seconds
 

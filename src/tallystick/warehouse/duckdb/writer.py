@@ -17,13 +17,11 @@ from itertools import accumulate
 from queue import SimpleQueue
 
 import structlog
-from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
-from tallystick.gathering import GatheringThread, Resolvable, resolve_futures
-from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb import rows
+from tallystick.warehouse.duckdb.appending import Append, AppendThread
 from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
 from tallystick.warehouse.duckdb.marks import JournalMarks
 from tallystick.warehouse.duckdb.mover import DeferredCall, Move, Mover
@@ -31,12 +29,7 @@ from tallystick.warehouse.duckdb.rebuilding import rebuild
 from tallystick.warehouse.duckdb.rows import Content, newest, recovered
 from tallystick.warehouse.duckdb.sessions import KEYS_KEPT_S, Sessions
 from tallystick.warehouse.duckdb.store import Store
-from tallystick.warehouse.types import IdempotencyRecord, NewestIds, NumberedHit
-
-QUEUE_LIMIT = 20_000
-BATCH_LIMIT = 1_000
-HITS_AT_ONCE = 10_000
-"""Hits in one commit, unless a single append brings more."""
+from tallystick.warehouse.types import NewestIds, NumberedHit
 
 UNMOVED_HITS = 100_000
 """The most acknowledged hits that are not in DuckDB yet; with more, appends are refused."""
@@ -46,15 +39,7 @@ NO_IDS = NewestIds()
 log = structlog.get_logger()
 
 
-class Append(Struct, eq=False):
-    """Pending hits, with the idempotency record of their request."""
-
-    hits: Sequence[Hit]
-    request: IdempotencyRecord | None
-    future: Resolvable
-
-
-class WarehouseWriter:
+class WarehouseWriter(AppendThread):
     """One writing thread.
 
     Args:
@@ -74,8 +59,9 @@ class WarehouseWriter:
         clock: Callable[[], int],
         commits: Callable[[], int],
     ) -> None:
+        super().__init__(loop)
         self._journal, self._mover, self._store = journal, mover, store
-        self._loop, self._clock, self._commits = loop, clock, commits
+        self._clock, self._commits = clock, commits
         self.marks = journal.marks()
         """The marks in the journal."""
         self.last_id = self.marks.last_id
@@ -90,43 +76,14 @@ class WarehouseWriter:
         self.failures = 0
         self._logged = False
         """Whether it was logged that commits fail."""
-        self._submitted_hits = self._finished_hits = 0  # each raised by one thread only
         self._recover()
         self._rebuild_sessions()
-        self.thread: GatheringThread[Append] = GatheringThread(
-            "warehouse-writer",
-            work=self._work,
-            give_up=self._give_up,
-            stop=self._stop,
-            idle=self._clear,
-            queue_limit=QUEUE_LIMIT,
-            batch_limit=BATCH_LIMIT,
-            loop=loop,
-        )
+        self.thread = self._begin("warehouse-writer", idle=self._clear)
 
     @property
     def sessions(self) -> int:
         """Number of visitor sessions in memory."""
         return len(self._sessions)
-
-    @property
-    def waiting(self) -> int:
-        """Number of hits that are not committed yet."""
-        return self._submitted_hits - self._finished_hits
-
-    def submit(self, item: Append) -> None:
-        """Queue an append; called on the event loop.
-
-        Raises:
-            StoreBusy, StoreClosed: it is not queued.
-        """
-        self.thread.submit(item)
-        self._submitted_hits += len(item.hits)
-
-    def _work(self, batch: list[Append]) -> None:
-        for part in list(commits_of(batch)):
-            self._finish(part, self._append(part))
-            del batch[: len(part)]  # what is left is given up if the next part ends in an error
 
     def _give_up(self, batch: list[Append], error: Exception) -> None:
         self._finish(batch, [StoreFailed(f"the warehouse's writer failed: {error}")] * len(batch))
@@ -266,21 +223,3 @@ class WarehouseWriter:
         """Clear and close the journal, after both threads have ended."""
         self._clear()
         self._journal.close()
-
-    def _finish(self, items: Sequence[Append], results: Sequence[object]) -> None:
-        self._finished_hits += sum(len(item.hits) for item in items)
-        resolve_futures(self._loop, [item.future for item in items], results)
-
-
-def commits_of(appends: Sequence[Append]) -> Iterator[list[Append]]:
-    """Split appends into parts of one commit each."""
-    part: list[Append] = []
-    size = 0
-    for item in appends:
-        if part and size + len(item.hits) > HITS_AT_ONCE:
-            yield part
-            part, size = [], 0
-        part.append(item)
-        size += len(item.hits)
-    if part:
-        yield part

@@ -20,14 +20,10 @@ import psycopg
 import structlog
 
 from tallystick.errors import KeyInFlight, StoreFailed, StoreUnavailable
-from tallystick.gathering import GatheringThread, resolve_futures
-from tallystick.warehouse.duckdb.writer import Append, commits_of
+from tallystick.warehouse.duckdb.appending import Append, AppendThread
 from tallystick.warehouse.lake.batches import pack
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection, queries, translated
 from tallystick.warehouse.types import Stored
-
-QUEUE_LIMIT = 20_000
-BATCH_LIMIT = 1_000
 
 STORED = Stored()
 
@@ -35,7 +31,7 @@ log = structlog.get_logger()
 _encode = msgspec.json.Encoder().encode
 
 
-class LakeJournal:
+class LakeJournal(AppendThread):
     """One writing thread with a connection.
 
     Args:
@@ -49,40 +45,12 @@ class LakeJournal:
     """
 
     def __init__(self, connect: Connect, node: str, loop: AbstractEventLoop) -> None:
-        self._connect, self._node, self._loop = connect, node, loop
+        super().__init__(loop)
+        self._connect, self._node = connect, node
         self._opened: LakeConnection | None = None
         self.failures = 0
         self.last_failed = False
-        self._submitted_hits = self._finished_hits = 0  # each raised by one thread only
-        self.thread: GatheringThread[Append] = GatheringThread(
-            "lake-journal",
-            work=self._work,
-            give_up=self._give_up,
-            stop=self._disconnect,
-            idle=self._look,
-            queue_limit=QUEUE_LIMIT,
-            batch_limit=BATCH_LIMIT,
-            loop=loop,
-        )
-
-    @property
-    def waiting(self) -> int:
-        """Number of hits that are not committed yet."""
-        return self._submitted_hits - self._finished_hits
-
-    def submit(self, item: Append) -> None:
-        """Queue an append; called on the event loop.
-
-        Raises:
-            StoreBusy, StoreClosed: it is not queued.
-        """
-        self.thread.submit(item)
-        self._submitted_hits += len(item.hits)
-
-    def _work(self, batch: list[Append]) -> None:
-        for part in list(commits_of(batch)):
-            self._finish(part, self._append(part))
-            del batch[: len(part)]  # what is left is given up if the next part ends in an error
+        self.thread = self._begin("lake-journal", idle=self._look)
 
     def _give_up(self, batch: list[Append], error: Exception) -> None:
         self._disconnect()
@@ -161,12 +129,11 @@ class LakeJournal:
             self.last_failed = False
             log.info("commits of hits succeed again", failed=self.failures)
 
+    def _stop(self) -> None:
+        self._disconnect()
+
     def _disconnect(self) -> None:
         if self._opened is not None:
             opened, self._opened = self._opened, None
             with suppress(psycopg.Error):
                 opened.close()
-
-    def _finish(self, items: Sequence[Append], results: Sequence[object]) -> None:
-        self._finished_hits += sum(len(item.hits) for item in items)
-        resolve_futures(self._loop, [item.future for item in items], results)

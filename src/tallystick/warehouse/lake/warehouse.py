@@ -14,11 +14,11 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from tallystick.errors import DatabaseAway, DatabaseUnreachable, StoreBusy, StoreFailed
 from tallystick.gathering import Resolvable, resolve_futures
 from tallystick.model.hit import Hit
+from tallystick.warehouse.duckdb.appending import Append
 from tallystick.warehouse.duckdb.mover import DeferredCall
 from tallystick.warehouse.duckdb.reader import WarehouseReaders
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.warehouse import WAITING_HITS
-from tallystick.warehouse.duckdb.writer import Append
 from tallystick.warehouse.lake.connecting import Connect
 from tallystick.warehouse.lake.journal import LakeJournal
 from tallystick.warehouse.lake.migrations import migrate
