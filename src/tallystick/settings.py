@@ -24,6 +24,7 @@ LONGEST_LIFETIME_DAYS = 36_500
 MOST_CREATIONS = 1_000_000
 MOST_KEYS = 1_000_000_000
 LONGEST_WAIT_S = 86_400
+LONGEST_STOP_DELAY_S = 600
 MOST_CONNECTIONS = 1_000_000
 
 _plain_path = re.compile(r"(?:/[A-Za-z0-9._~-]{1,60}){1,8}").fullmatch
@@ -282,7 +283,7 @@ SECONDS = Parameter(converter=_seconds, n_tokens=1, accepts_keys=False, metavar=
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class ConnectionSettings:
-    """What one connection may cost."""
+    """What one connection may cost, and when connections end."""
 
     max_connections: Annotated[
         int | None,
@@ -327,6 +328,15 @@ class ConnectionSettings:
 
     idle_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_IDLE_TIMEOUT"), SECONDS] = ConnectionLimits.idle_s
     """Seconds after which a connection without a request is closed. Keep it above the idle time of a proxy."""
+
+    stop_delay: Annotated[
+        int,
+        Parameter(env_var="TALLYSTICK_STOP_DELAY"),
+        whole_number(0, LONGEST_STOP_DELAY_S),
+        Parameter(metavar="SECONDS"),
+    ] = 0
+    """Seconds for which a server that was told to stop still accepts requests, while /health/ready answers 503, so that
+    a balancer sends them to other servers before this one closes its connections."""
 
 
 @Parameter(name="*")

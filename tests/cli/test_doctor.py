@@ -85,7 +85,7 @@ READINESS = {
     "no commits": (
         {"status": "unavailable", "reason": "the last commit failed"},
         "FAIL",
-        "counts cannot be stored: the last commit failed; the server's log says more",
+        "not ready: the last commit failed; the server's log says more",
     ),
     "another program": (["ready"], "WARN", "if it listens elsewhere, say so with --listen"),
 }
@@ -196,6 +196,7 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "max_upload": ("1000", "default"),
         "body_timeout": ("30.0", "default"),
         "idle_timeout": ("75.0", "default"),
+        "stop_delay": ("0", "default"),
         "rate_limit": ("none", "default"),
         "geodb": ("none", "default"),
         "spam_referrers": ("none", "default"),

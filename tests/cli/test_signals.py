@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import apsw
 import httpx
 import pytest
 
-from support.server import RunningServer
+from support.server import RunningServer, running_server
 
 WITHIN_S = 30.0
 
@@ -107,3 +108,27 @@ def test_a_second_signal_stops_at_once_and_loses_nothing_acknowledged(
         assert server.process.wait(timeout=WITHIN_S) == 128 + number
         assert all(hit.exception() is not None for hit in hits)
     assert value_in(server) == 1
+
+
+def test_with_a_delay_a_server_answers_until_balancers_have_noticed(tmp_path: Path) -> None:
+    # Longer than the test: the second signal ends it.
+    with running_server(tmp_path / "data", "--stop-delay", "60") as server, httpx.Client(base_url=server.url) as client:
+        assert client.get("/hit/example.com/visits").json() == {"value": 1}
+        assert client.get("/health/ready").status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        wait_for("stopping; accepted requests are finished", server)
+        ready = client.get("/health/ready")
+        assert (ready.status_code, ready.json()["reason"]) == (503, "the server stops")
+        assert ready.headers["connection"] == "close"
+        counted = client.get("/hit/example.com/visits")  # on a new connection
+        assert (counted.json(), counted.headers["connection"]) == ({"value": 2}, "close")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=WITHIN_S) == 128 + signal.SIGTERM
+    assert value_in(server) == 2
+
+
+def test_a_delay_ends_by_itself(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", "--stop-delay", "1") as server:
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began >= 1

@@ -42,7 +42,14 @@ def test_servers_have_no_rights_that_they_do_not_need(file: str) -> None:
 def test_servers_have_the_time_to_finish_what_they_accepted(file: str) -> None:
     needed = serve.TAKES_LEAVE_WITHIN_S + serve.STOPS_WITHIN_S + serve.CLOSES_WITHIN_S
     for service in services(file, ours=True).values():
-        assert int(service["stop_grace_period"].removesuffix("s")) >= needed
+        delay = int(service["environment"].get("TALLYSTICK_STOP_DELAY", 0))
+        assert int(service["stop_grace_period"].removesuffix("s")) >= delay + needed
+
+
+def test_a_server_answers_until_the_balancer_has_noticed_that_it_stops() -> None:
+    (interval,) = re.findall(r"health_interval (\d+)s", (DEPLOY / "Caddyfile.nodes").read_text("utf-8"))
+    for node in services("compose.nodes.yaml", ours=True).values():
+        assert int(node["environment"]["TALLYSTICK_STOP_DELAY"]) >= 2 * int(interval)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -65,7 +72,7 @@ def test_only_programs_of_the_machine_reach_a_server_without_a_proxy(file: str) 
 @pytest.mark.parametrize("file", FILES)
 def test_settings_are_accepted(file: str) -> None:
     for service in services(file, ours=True).values():
-        filled = {name: re.sub(r"\$\{.*?\}", "x", value) for name, value in service["environment"].items()}
+        filled = {name: re.sub(r"\$\{.*?\}", "x", str(value)) for name, value in service["environment"].items()}
         settings = assert_settings_are_accepted(filled)
         assert settings.trusted_proxy
 

@@ -12,7 +12,7 @@ from support.deployed import DEPLOY, ROOT, assert_settings_are_accepted, documen
 from tallystick.cli import serve
 
 FOLDER = "kubernetes"
-VERSIONS = ("1.32", "1.37")
+VERSIONS = ("1.25", "1.37")
 OBJECTS = sorted(path.name for path in (DEPLOY / FOLDER).glob("*.yaml") if path.name != "kustomization.yaml")
 
 
@@ -127,8 +127,9 @@ def test_probes_ask_what_is_there_and_wait_for_the_answer() -> None:
 
 def test_pods_have_the_time_to_finish_what_they_accepted() -> None:
     stops = serve.TAKES_LEAVE_WITHIN_S + serve.STOPS_WITHIN_S + serve.CLOSES_WITHIN_S
-    before = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert POD["terminationGracePeriodSeconds"] >= before + stops
+    delay = int(variables()["TALLYSTICK_STOP_DELAY"])
+    assert delay > 0
+    assert POD["terminationGracePeriodSeconds"] >= delay + stops
     # No server ends before its follower is ready, and only one at a time.
     assert DEPLOYMENT["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert one("disruption.yaml")["spec"]["maxUnavailable"] == 1

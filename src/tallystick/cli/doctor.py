@@ -291,7 +291,7 @@ def _readiness(listen: ListenAddress, base_path: str) -> Check:
         hint = "if it listens elsewhere, say so with --listen and --base-path; otherwise look at its log"
         return Check("WARN", "readiness", f"the server does not answer at {place}: {hint}")
     if readiness.reason is not None:
-        result = f"{place}: counts cannot be stored: {readiness.reason}; the server's log says more"
+        result = f"{place}: not ready: {readiness.reason}; the server's log says more"
         return Check("FAIL", "readiness", result)
     if readiness.problems:
         return Check("WARN", "readiness", f"{place}: {'; '.join(readiness.problems)}; the server's log says why")

@@ -70,8 +70,8 @@ def serve(
 ) -> None:
     """Run the server.
 
-    On SIGTERM or SIGINT it finishes accepted requests and stops. A second signal stops it at once; nothing that was
-    acknowledged is lost.
+    On SIGTERM or SIGINT it finishes accepted requests and stops, after --stop-delay. A second signal stops it at once;
+    nothing that was acknowledged is lost.
 
     Args:
         accept_loss: Start although a file of the data directory was lost, truncated or restored from an older copy.
@@ -143,6 +143,10 @@ async def answer_requests(
     notify_service_manager(state="READY", status=f"listening at {listen_text(listeners.addresses)}")
     await stopping.wait()
     notify_service_manager(state="STOPPING", status="completing accepted requests")
+    if settings.stop_delay:
+        application.services.readiness.stopping = True
+        server.end_connections()
+        await asyncio.sleep(settings.stop_delay)
     listeners.remove_files()
     server.close_listeners()
     await _take_leave(application)

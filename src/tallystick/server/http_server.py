@@ -86,9 +86,13 @@ class HttpServer:
             if isinstance(connection, Connection):
                 connection.check_time(state.now - TICK_S)  # deadlines are set by a clock that is as much behind
 
+    def end_connections(self) -> None:
+        """Make each response from now on the last one of its connection; new connections are still accepted."""
+        self._state.stopping = True
+
     def close_listeners(self) -> None:
         """Accept no more connections; each response from now on is the last one of its connection."""
-        self._state.stopping = True
+        self.end_connections()
         for server in self._servers:
             server.close()
         for connection in tuple(self._state.connections):

@@ -10,19 +10,29 @@ from tallystick.warehouse import Warehouse
 
 Check = Callable[[], Coroutine[Any, Any, str | None]]
 
+STOPPING = "the server stops"
 COMMITTED_WITHIN_S = 3.0
 """How long a check waits for a commit."""
 
 
 class Readiness:
-    """Checks the stores. Concurrent requests share one run of a check."""
+    """Checks the stores. Concurrent requests share one run of a check.
+
+    Attributes:
+        stopping: whether the server is about to stop: it still counts, and others should get new requests.
+    """
 
     def __init__(self, ledger: Ledger, warehouse: Warehouse) -> None:
+        self.stopping = False
         self._ledger, self._warehouse = ledger, warehouse
         self._running: dict[Check, asyncio.Task[str | None]] = {}
 
     async def reason(self) -> str | None:
-        """Why not; None when ready. The response is public, so messages of the database are only logged."""
+        """Why the server should get no requests; None when it should."""
+        return STOPPING if self.stopping else await self.not_storing()
+
+    async def not_storing(self) -> str | None:
+        """Why nothing can be stored; None if it can. The text is public: messages of the database are only logged."""
         if self._ledger.full:
             return "the queue is full"
         # Without traffic (a load balancer has taken the server out), only a commit of our own shows that it has

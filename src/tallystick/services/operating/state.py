@@ -152,7 +152,7 @@ class Operating:
         if self._versions is None:
             self._versions = await asyncio.to_thread(running_versions)
         machine, growth, backup = await asyncio.to_thread(self._look)
-        problem = await self._readiness.reason()
+        problem = await self._readiness.not_storing()
         return ServerState(
             at=time.time_ns() // 1_000_000,
             started=self._started,
