@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Self
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
@@ -15,7 +16,7 @@ from tallystick.services.job_worker import JobWorker
 from tallystick.services.opening import Stores, open_stores
 from tallystick.services.ownership import Ownership
 from tallystick.services.services import build_services
-from tallystick.services.stores import shared_folder
+from tallystick.services.stores import file_place
 from tallystick.services.sweeping import sweeps
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counters, counttogether, dashboard, goatcounter, native, plausible
@@ -76,7 +77,7 @@ class Application:
             stores.ledger,
             stores.warehouse,
             data=settings.data,
-            shared=shared_folder(settings.lake, settings.data),
+            place=partial(file_place, settings.lake, settings.data),
             knowledge=knowledge or Knowledge.load(settings.geodb, settings.spam_referrers),
             seals=stores.seals,
             admits_new_name=lambda site, address: (
@@ -109,7 +110,9 @@ class Application:
         self.services.following.start()
         ledger, warehouse, forget = stores.ledger, stores.warehouse, services.forget_names
         self.ownership = Ownership(ledger, warehouse, settings.data, forget)
-        self._jobs = JobWorker(ledger, warehouse, forget, watch=services.clock, passed=stores.passed)
+        self._jobs = JobWorker(
+            ledger, warehouse, forget, watch=services.clock, passed=stores.passed, exports=services.exports.folder
+        )
         self.tasks = services.tasks
         self.tasks.add(
             *sweeps(services),

@@ -135,6 +135,14 @@ class Ledger:
         result: Result = await self._write(self._writers[0], function, *arguments)
         return result
 
+    def read_from_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """Like ``read``, for any thread but the event loop's, which waits."""
+        return asyncio.run_coroutine_threadsafe(self.read(function, *arguments), self._loop).result()
+
+    def write_from_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """Like ``write``, for any thread but the event loop's, which waits."""
+        return asyncio.run_coroutine_threadsafe(self.write(function, *arguments), self._loop).result()
+
     def join(self, function: JoinedFunction, item: object, lane: int = 0) -> "Future[Any]":
         """Run ``function(session, [item, ...], now, passed)`` for a batch; durable when the future resolves.
 

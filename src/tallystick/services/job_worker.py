@@ -26,6 +26,7 @@ from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.annotating import hold_kept
 from tallystick.services.clock import RETENTION, ClockWatch, clock_marks, set_clock_mark
 from tallystick.services.exports.folder import ExportFolder
+from tallystick.services.file_places import FolderPlace
 from tallystick.services.ingest.dropped_hits import forget_dropped
 from tallystick.services.jobs import (
     DeletePaths,
@@ -81,6 +82,7 @@ class JobWorker:
         clock: seconds, monotonic.
         watch: compares the wall clock with the newest commit.
         passed: noted in the ledger from time to time.
+        exports: their files; by default those in the warehouse's folder.
         seen_within: seconds that other servers may take to read a job; None for the default of the database.
     """
 
@@ -93,6 +95,7 @@ class JobWorker:
         seen_within: float | None = None,
         watch: ClockWatch | None = None,
         passed: TimePassed | None = None,
+        exports: ExportFolder | None = None,
     ) -> None:
         self._ledger, self._warehouse, self._forget = ledger, warehouse, forget
         self._clock = clock
@@ -107,6 +110,7 @@ class JobWorker:
         self._tidied: float | None = None
         self.watch = watch or ClockWatch(ledger, warehouse.clock)
         self._passed = passed
+        self._exports = exports or ExportFolder(FolderPlace(warehouse.exports))
 
     def tasks(self) -> list[BackgroundTask]:
         """Do jobs, check the clock, note the newest hit, and remove old hits."""
@@ -216,7 +220,7 @@ class JobWorker:
             case DeleteSite(site):
                 await self._warehouse.write(lambda session: session.delete_site(site))
                 exports = await self._ledger.read(_exports_of, site)
-                await asyncio.to_thread(ExportFolder(self._warehouse.exports).remove, exports)
+                await asyncio.to_thread(self._exports.remove, exports)
                 await self._ledger.write(_remove_site, number, site)
             case DeletePaths(site, paths):
                 await self._warehouse.write(lambda session: session.delete_paths(site, paths))

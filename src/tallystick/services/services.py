@@ -1,6 +1,6 @@
 """Every service of a server, built once and shared by all surfaces."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from msgspec import Struct
@@ -33,9 +33,14 @@ from tallystick.services.counting.many import ManyCounters
 from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.services.counting.owned.visitors import AdmitsVisitor, CounterVisitors
 from tallystick.services.exports.exports import Exports
+from tallystick.services.exports.folder import ExportFolder
 from tallystick.services.feed.following import Following
+from tallystick.services.file_places import FilePlace, FolderPlace
 from tallystick.services.idempotency import InFlight
 from tallystick.services.imports.aggregates import AggregateImports
+from tallystick.services.imports.journal import ImportRecordFiles
+from tallystick.services.imports.shared_records import SharedImportRecords, SharedUploadRecords
+from tallystick.services.imports.upload_folder import UploadFolder, UploadRecordFiles
 from tallystick.services.imports.uploads import Uploads
 from tallystick.services.ingest.ingest import Ingest, Knowledge
 from tallystick.services.ingest.new_names import Admits
@@ -104,7 +109,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
     warehouse: Warehouse,
     *,
     data: Path,
-    shared: Path | None = None,
+    place: Callable[[str], FilePlace] | None = None,
     knowledge: Knowledge | None = None,
     seals: Seals | None = None,
     admits_new_name: Admits | None = None,
@@ -117,7 +122,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
 
     Args:
         data: the data directory.
-        shared: the folder of uploads and imports; None for the data directory.
+        place: where files of a kind are that all servers with the same hits need; None for the data directory.
         knowledge: countries and spam referrers that hits are compared with; by default only those built in.
         seals: with the key of this data directory; without them the secrets of authenticator apps are valid until the
             server stops.
@@ -127,12 +132,13 @@ def build_services(  # noqa: PLR0913  # settings of single services
         default_site: the site that counts for Hosts without a site.
         hide_foreign: refuse changes of foreign shared counters with "not found" in place of "forbidden".
     """
-    shared = shared or data
+    place = place or (lambda kind: FolderPlace(data / kind))
     names, following, in_flight, kept = Names(ledger), Following(ledger), InFlight(), KeptCache(ledger)
     questions = Questions(ledger, warehouse)
     clock, readiness, tasks = ClockWatch(ledger, warehouse.clock), Readiness(ledger, warehouse), BackgroundTasks()
     sites, ingest = Sites(ledger, default=default_site), Ingest(ledger, warehouse, names, knowledge, admits_new_name)
     aggregates = AggregateImports(ledger, warehouse, warehouse.clock)
+    uploads, shared = place("uploads"), SharedUploadRecords(ledger) if warehouse.shared else None
     return Services(
         ledger=ledger,
         warehouse=warehouse,
@@ -152,13 +158,22 @@ def build_services(  # noqa: PLR0913  # settings of single services
         tickets=tickets_of(ledger),
         names=names,
         ingest=ingest,
-        exports=Exports(ledger, warehouse, warehouse.exports),
+        exports=Exports(ledger, warehouse, ExportFolder(place("exports"))),
         visitor_counter=VisitorCounter(ledger, warehouse),
         presence=Presence(warehouse),
         questions=questions,
         funnel_questions=FunnelQuestions(ledger, warehouse, questions),
         aggregates=aggregates,
-        uploads=Uploads(ledger, warehouse, sites, ingest, aggregates, shared / "uploads", shared / "imports"),
+        uploads=Uploads(
+            ledger,
+            warehouse,
+            sites,
+            ingest,
+            aggregates,
+            UploadFolder(uploads, shared or UploadRecordFiles(uploads.work)),
+            ImportRecordFiles(data / "imports") if shared is None else SharedImportRecords(ledger),
+            shared,
+        ),
         goals=Goals(kept),
         funnels=Funnels(kept),
         segments=Segments(kept),

@@ -11,10 +11,12 @@ from tallystick.ledger import Database, Ledger, Session
 from tallystick.ledger.database import opened
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.postgresql import PostgresqlDatabase
+from tallystick.services.file_places import BucketPlace, FilePlace, FolderPlace
 from tallystick.services.sharing.changes import CHANGES
 from tallystick.warehouse import (
     Warehouse,
     WarehouseStorage,
+    lake_bucket,
     lake_standing,
     lake_storage,
     open_lake,
@@ -83,7 +85,7 @@ async def opened_lake(
     Raises:
         StartRefused: it cannot be opened.
     """
-    files, exports = _files_of(lake), shared_folder(lake, data) / "exports"
+    files, exports = _files_of(lake), file_place(lake, data, "exports").work
     connect = partial(opened, database)
     return await open_lake(
         connect, database.url, files, work=data / "lake", exports=exports, memory_mb=memory_mb, clock=clock
@@ -123,12 +125,20 @@ def refuse_beside_lake(database: Database) -> None:
         raise InvalidSetting(msg)
 
 
-def shared_folder(lake: str | None, data: Path) -> Path:
-    """The folder of files that are read by whoever has the hits: uploads, imports and exports.
+def file_place(lake: str | None, data: Path, kind: str) -> FilePlace:
+    """Where all servers with the same hits find files of one kind.
 
-    Where hits are in object storage, they are in the data directory of the server that got or wrote them.
+    Args:
+        kind: ``uploads`` or ``exports``.
+
+    Raises:
+        StartRefused: object storage cannot be used.
     """
-    return data if lake is None or lake.startswith(OBJECT_STORAGE) else Path(lake)
+    if lake is None:
+        return FolderPlace(data / kind)
+    if lake.startswith(OBJECT_STORAGE):
+        return BucketPlace(data / kind, lake_bucket(lake, kind))
+    return FolderPlace(Path(lake) / kind)
 
 
 async def note(

@@ -8,6 +8,7 @@ from tallystick.warehouse.types import IdempotencyRecord, LedgerMarks, ParquetHi
 from tallystick.warehouse.warehouse import Warehouse, WarehouseSession, WarehouseStorage, WarehouseWriteSession, seconds
 
 if TYPE_CHECKING:
+    from tallystick.warehouse.lake.bucket import LakeBucket
     from tallystick.warehouse.lake.connecting import Connect
     from tallystick.warehouse.lake.lease import LakeStanding
 
@@ -23,6 +24,7 @@ __all__ = [
     "WarehouseSession",
     "WarehouseStorage",
     "WarehouseWriteSession",
+    "lake_bucket",
     "lake_standing",
     "lake_storage",
     "open_lake",
@@ -106,6 +108,22 @@ def lake_storage(connect: "Connect", catalogue: str, files: str) -> WarehouseSto
     from tallystick.warehouse.lake.storage import LakeStorage  # noqa: PLC0415  # see above
 
     return LakeStorage(connect, catalogue, files)
+
+
+def lake_bucket(lake: str, kind: str) -> "LakeBucket":
+    """Files of one kind in the bucket of a lake, beside its hits.
+
+    Args:
+        lake: ``s3://BUCKET/PREFIX``.
+        kind: names their folder.
+
+    Raises:
+        DatabaseUnsuitable: the storage's client is missing.
+        InvalidSetting: the environment has no credentials.
+    """
+    from tallystick.warehouse.lake.bucket import LakeBucket  # noqa: PLC0415  # see above
+
+    return LakeBucket(lake, kind)
 
 
 def lake_standing(connect: "Connect") -> "LakeStanding | None":

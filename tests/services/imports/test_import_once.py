@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tallystick.errors import InputRefused, StoreFull
 from tallystick.services.imports.batches import ImportSource
-from tallystick.services.imports.journal import ENTRIES_KEPT, ImportJournal
+from tallystick.services.imports.journal import ENTRIES_KEPT, ImportJournal, ImportRecordFiles
 from tallystick.services.imports.lines import LineFile
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.parsed import BadLine, ParsedHit, ParsedLine
@@ -66,7 +66,7 @@ class Here:
 
     def __init__(self, folder: Path) -> None:
         self.file, self.server = folder / "access.log", Server()
-        self.journal = ImportJournal(folder / "journal", "site 1")
+        self.journal = ImportJournal(ImportRecordFiles(folder / "journal"), "site 1")
         self.bad: list[int] = []
 
     def opened(self, *, growing: bool = False, remembers: bool = True) -> ImportSource:
@@ -180,7 +180,7 @@ def test_two_sites_know_nothing_of_one_another(here: Here) -> None:
     here.file.write_text(lines(1))
     here.imported()
     other = Here(here.file.parent)
-    other.journal = ImportJournal(here.file.parent / "journal", "site 2")
+    other.journal = ImportJournal(ImportRecordFiles(here.file.parent / "journal"), "site 2")
     assert other.imported().sent == 1
 
 
@@ -281,7 +281,7 @@ def test_rows_are_imported_once(here: Here) -> None:
 
 
 def test_the_journal_forgets_what_is_old(tmp_path: Path) -> None:
-    journal = ImportJournal(tmp_path, "site 1")
+    journal = ImportJournal(ImportRecordFiles(tmp_path), "site 1")
     mark = FileMark(0, 0, "")
     for number in range(ENTRIES_KEPT + 3):
         journal.note(journal.entry_at(mark), mark, number)

@@ -17,10 +17,11 @@ from support.pages import PASSWORD, Visitor, owner, token_in
 from support.server import running_server
 from tallystick.errors import StoreFull
 from tallystick.services.accounts.sites import delete_site
+from tallystick.services.file_places import ROOM_LEFT, FolderPlace
 from tallystick.services.imports import upload_folder, uploads
 from tallystick.services.imports.csv_v2 import COLUMNS
 from tallystick.services.imports.direct_sink import DirectSink
-from tallystick.services.imports.journal import ImportRecord
+from tallystick.services.imports.journal import ImportRecord, ImportRecordFiles
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.running import BatchResult, Report
 from tallystick.services.imports.upload_folder import Upload, UploadKind, UploadOptions
@@ -211,9 +212,9 @@ async def test_what_cannot_be_imported_is_refused_before_anything_is_kept(
             assert message in answer.text, (fields, answer.text)
             assert str(tmp_path) not in answer.text
         with monkeypatch.context() as patch:
-            patch.setattr(upload_folder.UploadFolder, "free_bytes", lambda _: uploads.ROOM_LEFT + 100)
+            patch.setattr(upload_folder.UploadFolder, "free_bytes", lambda _: ROOM_LEFT + 100)
             assert "has no room for this file" in (await sent(person, "x.log", LOG, kind="log")).text
-            sizes = iter([10**10, uploads.ROOM_LEFT])
+            sizes = iter([10**10, ROOM_LEFT])
             patch.setattr(upload_folder.UploadFolder, "free_bytes", lambda _: next(sizes, 0))
             assert "has no room for this file" in (await sent(person, "x.log", LOG, kind="log")).text
         assert (await person.get(f"{PAGE}.json")).json()["imports"] == []
@@ -263,7 +264,9 @@ class Killed(BaseException):
 def own_uploads(analytics: Analytics, folder: Path) -> Uploads:
     """A service whose imports begin when a test wants it."""
     of = analytics.services
-    return Uploads(of.ledger, of.warehouse, of.sites, of.ingest, of.aggregates, folder / "up", folder / "journals")
+    files = upload_folder.UploadFolder(FolderPlace(folder / "up"), upload_folder.UploadRecordFiles(folder / "up"))
+    journal = ImportRecordFiles(folder / "journals")
+    return Uploads(of.ledger, of.warehouse, of.sites, of.ingest, of.aggregates, files, journal)
 
 
 async def queued(service: Uploads, analytics: Analytics, content: str) -> Upload:
@@ -433,7 +436,7 @@ def test_names_of_files_are_shown_without_folders_and_tricks() -> None:
 
 
 def test_counts_survive_their_record(tmp_path: Path) -> None:
-    folder = upload_folder.UploadFolder(tmp_path)
+    folder = upload_folder.UploadRecordFiles(tmp_path)
     upload = upload_folder.Upload(
         id="0" * 16, site=1, name="x", actor="a@example.com", size=1, kind=upload_folder.UploadKind.CSV,
         options=upload_folder.UploadOptions(exclude=("a",)), created=1,

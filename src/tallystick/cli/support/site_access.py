@@ -27,7 +27,7 @@ from tallystick.services.analytics.names import Names
 from tallystick.services.annotating import AnnotatedSite, annotate
 from tallystick.services.imports.api_sink import ApiSink
 from tallystick.services.imports.direct_sink import DirectSink
-from tallystick.services.imports.journal import ImportJournal
+from tallystick.services.imports.journal import ImportJournal, ImportRecordFiles
 from tallystick.services.imports.running import Sink
 from tallystick.services.ingest.ingest import Ingest, Knowledge
 from tallystick.services.ownership import Ownership
@@ -187,10 +187,10 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
 def journal_of(site: str, settings: AnalyticsSettings, *, host: str | None = None) -> ImportJournal:
     """The journal of imports into a site: in the data directory or, for a server's URL, in the person's home."""
     if not is_url(site):
-        return ImportJournal(settings.data / JOURNAL, f"site {site}")
+        return ImportJournal(ImportRecordFiles(settings.data / JOURNAL), f"site {site}")
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     target = site.rstrip("/") if host is None else f"{site.rstrip('/')} {host}"
-    return ImportJournal(Path(state) / "tallystick" / JOURNAL, target)
+    return ImportJournal(ImportRecordFiles(Path(state) / "tallystick" / JOURNAL), target)
 
 
 @contextmanager

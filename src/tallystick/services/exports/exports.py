@@ -40,12 +40,12 @@ log = structlog.get_logger()
 class Exports:
     """The exports of every site. Used from one event loop.
 
-    Args:
-        folder: of the files: ``Warehouse.exports``.
+    Attributes:
+        folder: the files; written in ``Warehouse.exports``.
     """
 
-    def __init__(self, ledger: Ledger, warehouse: Warehouse, folder: Path) -> None:
-        self._ledger, self._warehouse, self._folder = ledger, warehouse, ExportFolder(folder)
+    def __init__(self, ledger: Ledger, warehouse: Warehouse, folder: ExportFolder) -> None:
+        self._ledger, self._warehouse, self.folder = ledger, warehouse, folder
         self._making_safe = asyncio.Lock()
         self._pending = asyncio.Event()
 
@@ -113,7 +113,7 @@ class Exports:
         """
         self._warehouse.require_owned()
         now = self._ledger.clock()
-        sizes = await asyncio.to_thread(lambda: {export.id: self._folder.size(export) for export in exports})
+        sizes = await asyncio.to_thread(lambda: {export.id: self.folder.size(export) for export in exports})
         expired = {export.id for export in exports if export.expired(now)}
         return {id_: size for id_, size in sizes.items() if size is not None and id_ not in expired}
 
@@ -125,19 +125,19 @@ class Exports:
         """
         self._warehouse.require_owned()
         if export.finished is not None:
-            await asyncio.to_thread(self._folder.remove, [export.id])
+            await asyncio.to_thread(self.folder.remove, [export.id])
 
     async def file(self, export: Export) -> Path | None:
         """The file of a finished export; None if it was deleted.
 
         Raises:
             AnalyticsElsewhere: another server has written it.
+            StoreBusy: the storage of all servers does not answer.
         """
         self._warehouse.require_owned()
-        place = self._folder.place(export)
-        if export.expired(self._ledger.clock()) or not await asyncio.to_thread(place.is_file):
+        if export.expired(self._ledger.clock()):
             return None
-        return place
+        return await asyncio.to_thread(self.folder.fetch, export)
 
     async def spreadsheet_file(self, export: Export) -> Path | None:
         """The safe form of a finished CSV export; written once, and kept as long as the export's own file.
@@ -148,7 +148,7 @@ class Exports:
         file = await self.file(export)
         if file is None or export.spreadsheet:
             return file
-        place = self._folder.spreadsheet_place(export)
+        place = self.folder.spreadsheet_place(export)
         async with self._making_safe:
             if not await asyncio.to_thread(place.is_file):
                 await asyncio.shield(asyncio.to_thread(_make_safe_copy, file, place))
@@ -157,10 +157,12 @@ class Exports:
     async def sweep(self) -> None:
         """Remove files older than a day, and the rows of exports older than 90 days."""
         now = self._ledger.clock()
-        ids = await asyncio.to_thread(self._folder.ids)
+        ids = await asyncio.to_thread(self.folder.ids)
         needless = await self._ledger.read(_needless, list(ids), now)
-        await asyncio.to_thread(self._folder.remove, needless)
+        await asyncio.to_thread(self.folder.remove, needless)
         await self._ledger.write(_forget, now - ROW_KEPT_MS)
+        if self._warehouse.carries_out_jobs:
+            await asyncio.to_thread(self.folder.tidy)
 
     async def write_next(self) -> bool:
         """Write the oldest pending export. Returns whether one was pending.
@@ -185,7 +187,10 @@ class Exports:
         """Write one export, and store its result."""
         try:
             written = await self._write(export)
-            size, digest = await asyncio.to_thread(_size_and_digest, self._folder.place(export))
+            size, digest = await asyncio.to_thread(_size_and_digest, self.folder.place(export))
+            if not self._warehouse.carries_out_jobs:
+                raise AnalyticsElsewhere  # noqa: TRY301  # another server writes it from now on
+            await asyncio.to_thread(self.folder.keep, export)
         except (AnalyticsElsewhere, StoreBusy, StoreClosed):
             raise
         except (StoreFull, OSError, InputRefused) as error:
@@ -196,15 +201,15 @@ class Exports:
         else:
             await self._finish(export, written, size=size, hash=digest)
             if await self._ledger.read(export_by_id, export.id) is None:  # its site was deleted meanwhile
-                await asyncio.to_thread(self._folder.remove, [export.id])
+                await asyncio.to_thread(self.folder.remove, [export.id])
 
     async def _give_up(self, export: Export, error: str) -> None:
         await self._finish(export, WrittenExport(0, None), error=error)
-        await asyncio.to_thread(self._folder.remove, [export.id])
+        await asyncio.to_thread(self.folder.remove, [export.id])
 
     async def _write(self, export: Export) -> WrittenExport:
-        await asyncio.to_thread(self._folder.create)
-        opening = whole_file(self._folder.place(export), replaces=True, mode=0o600)
+        await asyncio.to_thread(self.folder.create)
+        opening = whole_file(self.folder.place(export), replaces=True, mode=0o600)
         # A thread continues when its task is cancelled, and the file that it opens has to be closed.
         entering = asyncio.create_task(asyncio.to_thread(opening.__enter__))
         try:

@@ -1,18 +1,19 @@
-"""The folder of uploaded files that are imported, and the record of each. All methods block."""
+"""Uploaded files that are imported, and the record of each. All methods block."""
 
 import secrets
 import shutil
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 from msgspec import Struct, field
 
+from tallystick.errors import InputRefused
+from tallystick.services.file_places import FilePlace
 from tallystick.services.files import whole_file
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.running import Report
@@ -110,87 +111,155 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
-class UploadFolder:
-    """A folder with a file and a record for each upload."""
+class UploadRecords(Protocol):
+    """Where the records of uploads are kept. All methods block."""
+
+    def save(self, upload: Upload) -> None:
+        """Store a record, durably."""
+        ...
+
+    def one(self, id_: str) -> Upload | None:
+        """The record with an id."""
+        ...
+
+    def all(self) -> Sequence[Upload]:
+        """All records, in any order."""
+        ...
+
+    def remove(self, id_: str) -> None:
+        """Remove a record."""
+        ...
+
+
+class UploadRecordFiles:
+    """A folder with a file for each record, of a server of its own."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def free_bytes(self) -> int:
-        """Bytes that can still be written to its disk."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return shutil.disk_usage(self._folder).free
-
-    def arriving(self, id_: str) -> Path:
-        """The file of an upload while it arrives."""
-        return self._folder / f"{id_}.arriving"
-
-    def file(self, upload: Upload) -> Path:
-        """The file of an upload. Its name ends as its sender's does: readers tell formats by it."""
-        name = upload.name.lower()
-        suffix = next((each for each in (".csv", ".csv.gz", ".zip", ".parquet") if name.endswith(each)), "")
-        return self._folder / f"{upload.id}.data{suffix}"
-
-    def keep(self, upload: Upload) -> None:
-        """Take over a file that has arrived, and store its record."""
-        self.arriving(upload.id).replace(self.file(upload))
-        self.save(upload)
-
     def save(self, upload: Upload) -> None:
-        """Store a record, durably."""
+        """Write the file of a record, durably."""
         with whole_file(self._record(upload.id), replaces=True, mode=0o600) as partial:
-            partial.write_bytes(msgspec.json.encode(upload))
+            partial.write_bytes(encoded_upload(upload))
 
     def one(self, id_: str) -> Upload | None:
         """The record with an id."""
         with suppress(OSError, msgspec.DecodeError):
-            return _decoded(self._record(id_).read_bytes())
+            return decoded_upload(self._record(id_).read_bytes())
         return None
 
-    def all(self) -> list[Upload]:
-        """All records, oldest first."""
-        return sorted(self._all(), key=lambda upload: (upload.created, upload.id))
+    def all(self) -> Sequence[Upload]:
+        """All records that can be read."""
+        return [upload for file in self._folder.glob("*.json") if (upload := self.one(file.stem)) is not None]
 
-    def remove_file(self, upload: Upload) -> None:
-        """Remove the file of an upload; its record stays."""
-        self.file(upload).unlink(missing_ok=True)
-
-    def remove(self, upload: Upload) -> None:
-        """Remove an upload: the file first, so that none is left without a record."""
-        self.remove_file(upload)
-        self._record(upload.id).unlink(missing_ok=True)
-
-    def remove_unfinished(self, arriving: set[str], older: float = 0.0) -> None:
-        """Remove what a killed server has left: files without a record.
-
-        Args:
-            arriving: ids of uploads that are still arriving.
-            older: seconds since the last change of a file that is removed.
-        """
-        # In this order: whoever ends to arrive meanwhile has a record by then.
-        files = [file for file in self._folder.glob("*") if file.name.partition(".")[0] not in arriving]
-        recorded = {upload.id for upload in self._all()}
-        for file in files:
-            if file.name.partition(".")[0] not in recorded and _age(file) >= older:
-                file.unlink(missing_ok=True)
+    def remove(self, id_: str) -> None:
+        """Remove the file of a record."""
+        self._record(id_).unlink(missing_ok=True)
 
     def _record(self, id_: str) -> Path:
         return self._folder / f"{id_}.json"
 
-    def _all(self) -> Iterator[Upload]:
-        for file in self._folder.glob("*.json"):
-            if (upload := self.one(file.stem)) is not None:
-                yield upload
+
+class UploadFolder:
+    """The file and the record of each upload."""
+
+    def __init__(self, place: FilePlace, records: UploadRecords) -> None:
+        self._place, self._records = place, records
+        self.save, self.one = records.save, records.one
+
+    def free_bytes(self) -> int:
+        """Bytes that can still be written to the disk of this server."""
+        self._place.work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return shutil.disk_usage(self._place.work).free
+
+    def arriving(self, id_: str) -> Path:
+        """The file of an upload while it arrives."""
+        return self._place.work / f"{id_}.arriving"
+
+    def file(self, upload: Upload) -> Path:
+        """Where this server reads the file of an upload, once it is fetched."""
+        return self._place.work / _name(upload)
+
+    def keep(self, upload: Upload) -> None:
+        """Take over a file that has arrived, and store its record.
+
+        Raises:
+            StoreUnavailable: what is left of it is removed by ``remove_unfinished``.
+        """
+        self._place.keep(self.arriving(upload.id), _name(upload))
+        # Another server may be the one that reads it.
+        self._place.let_go(_name(upload))
+        self._records.save(upload)
+
+    def fetch(self, upload: Upload) -> Path:
+        """The file of an upload, for reading.
+
+        Raises:
+            InputRefused: it is gone.
+            StoreBusy: the storage does not answer, or the disk has no room for it.
+        """
+        try:
+            return self._place.fetch(_name(upload))
+        except FileNotFoundError as error:
+            msg = "the file is gone: send it again"
+            raise InputRefused(msg) from error
+
+    def all(self) -> list[Upload]:
+        """All records, oldest first."""
+        return sorted(self._records.all(), key=lambda upload: (upload.created, upload.id))
+
+    def remove_file(self, upload: Upload) -> None:
+        """Remove the file of an upload; its record stays."""
+        self._place.remove(_name(upload))
+
+    def remove(self, upload: Upload) -> None:
+        """Remove an upload: the file first, so that none is left without a record."""
+        self.remove_file(upload)
+        self._records.remove(upload.id)
+
+    def tidy(self) -> None:
+        """Remove parts of files that a killed server has begun to store."""
+        self._place.tidy()
+
+    def remove_unfinished(self, arriving: set[str], older: float = 0.0) -> None:
+        """Remove files that no upload needs: what a killed server has left, and files of imports that have ended.
+
+        Args:
+            arriving: ids of uploads that are still arriving.
+            older: seconds since the last change of a file without a record that is removed.
+        """
+        # In this order: whoever ends to arrive meanwhile has a record by then.
+        files = {name: age for name, age in self._place.names().items() if _id(name) not in arriving}
+        recorded = {upload.id: upload for upload in self._records.all()}
+        for name, age in files.items():
+            upload = recorded.get(_id(name))
+            is_of_ended = upload is not None and not upload.pending and upload.state != "looked"
+            if (upload is None and age >= older) or (is_of_ended and not name.endswith(".json")):
+                self._place.remove(name)
 
 
-def _age(file: Path) -> float:
-    """Seconds since the last change; 0 if the file is gone."""
-    with suppress(FileNotFoundError):
-        return max(0.0, time.time() - file.stat().st_mtime)
-    return 0.0
+def _name(upload: Upload) -> str:
+    """The name of an upload's file. It ends as its sender's does: readers tell formats by it."""
+    name = upload.name.lower()
+    suffix = next((each for each in (".csv", ".csv.gz", ".zip", ".parquet") if name.endswith(each)), "")
+    return f"{upload.id}.data{suffix}"
 
 
-def _decoded(content: bytes) -> Upload:
+def _id(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def encoded_upload(upload: Upload) -> bytes:
+    """A record as it is stored."""
+    return msgspec.json.encode(upload)
+
+
+def decoded_upload(content: bytes | str) -> Upload:
+    """A record as it was stored.
+
+    Raises:
+        msgspec.DecodeError: it is damaged.
+    """
     return msgspec.json.decode(content, type=Upload, dec_hook=_counter)
 
 

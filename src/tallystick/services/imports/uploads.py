@@ -1,4 +1,7 @@
-"""Imports of uploaded files: kept in a folder of the data directory, imported one at a time.
+"""Imports of uploaded files, one at a time.
+
+Where several servers have the same hits, any of them takes files, and the one that writes the hits imports them; the
+others see how far it is, and what they are asked reaches it, within about a second.
 
 A killed server continues where it stopped, and each line is stored once: the record of an upload, its mark and its
 counts are stored together after each batch, and a batch that is sent again is known by its key (``journal``,
@@ -22,6 +25,7 @@ from tallystick.model.site import Site
 from tallystick.services.accounts.audit import EventKind, done_by, note
 from tallystick.services.accounts.sites import Sites
 from tallystick.services.annotating import AnnotatedSite, annotate
+from tallystick.services.file_places import ROOM_LEFT
 from tallystick.services.files import sync
 from tallystick.services.imports.aggregates import AggregateImports
 from tallystick.services.imports.batches import ImportBatch, ImportSource
@@ -30,11 +34,12 @@ from tallystick.services.imports.exclude_rules import DEFAULT
 from tallystick.services.imports.export_files import ExportReader
 from tallystick.services.imports.ga4 import Ga4Reader
 from tallystick.services.imports.ga4_report import Ga4ReportReader
-from tallystick.services.imports.journal import ImportJournal, ImportRecord
+from tallystick.services.imports.journal import ImportJournal, ImportRecord, ImportRecords, forget_old
 from tallystick.services.imports.logs import Layouts
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.parsed import BadLine
 from tallystick.services.imports.running import Import, Report, Sink
+from tallystick.services.imports.shared_records import SharedUploadRecords
 from tallystick.services.imports.sorting import sorted_visits
 from tallystick.services.imports.sources import source_of
 from tallystick.services.imports.summaries import FILE_KINDS, PROGRAMS, annotation_of
@@ -45,6 +50,7 @@ from tallystick.services.imports.upload_folder import (
     UploadKind,
     UploadOptions,
     UploadState,
+    encoded_upload,
     new_id,
 )
 from tallystick.services.imports.uploaded_figures import FiguresUpload
@@ -59,16 +65,19 @@ LISTED_AT_MOST = 20
 BAD_LINES_KEPT = 20
 LINES_AT_ONCE = 1_000
 """In one batch: other requests are answered between batches."""
-ROOM_LEFT = 256_000_000
-"""Bytes of the disk that uploads leave to everything else."""
 MOST_STARTS = 3
 """How often the server may end before something of a file is stored. Then it is taken for the cause."""
 ROW_KEPT_MS = 90 * 24 * 3_600_000
 LOOKED_KEPT_MS = 24 * 3_600_000
+"""How long a file that was only looked at waits for a word."""
 UNFINISHED_KEPT_S = 24 * 3_600.0
 """How long a file that may still arrive at another server is kept after its last change."""
-"""How long a file that was only looked at waits for a word."""
 LOOKED_EVERY_S = 10.0
+EXCHANGED_EVERY_S = 1.0
+"""How often the server that imports stores how far it is, and looks what is wanted of it."""
+STOP_LOOKED_EVERY_S = 0.2
+STOP_LOOKS = 15
+"""How often the answer to a press on "stop" looks whether that server has stopped."""
 SWEEP_EVERY_S = 3_600.0
 IMPORTED_WITHIN_S = 24 * 3_600.0
 """An import that takes longer is reported by health: it may hang."""
@@ -148,8 +157,8 @@ class Arriving:
 class UploadJournal(ImportJournal):
     """A journal that calls a function with each place up to which everything is stored."""
 
-    def __init__(self, folder: Path, target: str, stored: Callable[[FileMark], None]) -> None:
-        super().__init__(folder, target)
+    def __init__(self, records: ImportRecords, target: str, stored: Callable[[FileMark], None]) -> None:
+        super().__init__(records, target)
         self._stored = stored
 
     def note(self, entry: ImportRecord, mark: FileMark, until: int | None) -> ImportRecord:
@@ -163,8 +172,8 @@ class Uploads:
     """The uploaded files of every site. Used from one event loop.
 
     Args:
-        folder: of uploads.
-        journals: the folder of the journals of imports, which the command line shares.
+        journal: what was imported before; that of a data directory is also the command line's.
+        shared: the records of ``folder`` where several servers have them; None for a server of its own.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # services and folders
@@ -174,24 +183,28 @@ class Uploads:
         sites: Sites,
         ingest: Ingest,
         aggregates: AggregateImports,
-        folder: Path,
-        journals: Path,
+        folder: UploadFolder,
+        journal: ImportRecords,
+        shared: SharedUploadRecords | None = None,
     ) -> None:
         self._ledger, self._warehouse, self._sites = ledger, warehouse, sites
         self._ingest, self._aggregates = ingest, aggregates
-        self._folder, self._journals = UploadFolder(folder), journals
+        self._folder, self._journal, self._shared = folder, journal, shared
         self._pending = asyncio.Event()
         self._arriving: set[str] = set()
         self._begun: set[str] = set()
         """Ids of uploads that this process has begun to read."""
         self._stopped: set[str] = set()
         self._current: Upload | None = None
+        self._exchanged = b""
         self.waits = ""
         """Why the current import is put off."""
 
     def tasks(self) -> list[BackgroundTask]:
         """Import what is pending, and remove old records and what a killed server has left."""
+        exchange = BackgroundTask("shared-uploads", self.exchange, EXCHANGED_EVERY_S)
         return [
+            *([exchange] if self._shared else []),
             BackgroundTask(
                 "uploads", self.import_next, LOOKED_EVERY_S, trigger=self._pending, overdue_after=IMPORTED_WITHIN_S
             ),
@@ -285,8 +298,47 @@ class Uploads:
             await self._finish(upload, "stopped")
         if not upload.pending:
             return
+        if self._shared is not None:
+            await self._stop_elsewhere(self._shared, upload)
+            return
         self._stopped.add(upload.id)
         if self._live(upload) is not self._current:
+            await self._finish(upload, "stopped")
+
+    async def _stop_elsewhere(self, shared: SharedUploadRecords, upload: Upload) -> None:
+        """Ask the server that imports, and wait a moment for it."""
+        await asyncio.to_thread(shared.stop, upload.id)
+        for _ in range(STOP_LOOKS):
+            found = await asyncio.to_thread(self._folder.one, upload.id)
+            if found is None or not found.pending:
+                return
+            await asyncio.sleep(STOP_LOOKED_EVERY_S)
+
+    async def exchange(self) -> None:
+        """Store how far the import is, for the other servers, and do what they were asked.
+
+        Raises:
+            StoreUnavailable
+        """
+        if self._shared is None or not self._warehouse.carries_out_jobs:
+            return
+        unended = await asyncio.to_thread(self._shared.unended)
+        for each in unended:
+            if each.stops:
+                self._stopped.add(each.id)
+                if self._current is None or self._current.id != each.id:
+                    await self._stop_waiting(each.id)
+        if (current := self._current) is None:
+            if any(each.pending for each in unended):
+                self._pending.set()
+        elif (encoded := encoded_upload(current)) != self._exchanged:
+            await asyncio.to_thread(self._folder.save, current)
+            self._exchanged = encoded
+
+    async def _stop_waiting(self, id_: str) -> None:
+        """Stop an import that has not begun."""
+        upload = await asyncio.to_thread(self._folder.one, id_)
+        if upload is not None and upload.pending:
             await self._finish(upload, "stopped")
 
     async def sweep(self) -> None:
@@ -294,6 +346,9 @@ class Uploads:
         # What arrives at other servers is not known here.
         older = UNFINISHED_KEPT_S if self._warehouse.shared else 0.0
         await asyncio.to_thread(self._folder.remove_unfinished, self._arriving, older)
+        if self._shared is not None and self._warehouse.carries_out_jobs:
+            await asyncio.to_thread(self._folder.tidy)
+            await asyncio.to_thread(forget_old, self._journal)
         before = self._ledger.clock() - ROW_KEPT_MS
         for upload in await asyncio.to_thread(self._folder.all):
             old = upload.finished is not None and upload.finished < before
@@ -303,8 +358,6 @@ class Uploads:
                 continue
             if old or (not upload.pending and await self._sites.by_id(upload.site) is None):
                 await asyncio.to_thread(self._folder.remove, upload)
-            elif not upload.pending:
-                await asyncio.to_thread(self._folder.remove_file, upload)
 
     async def import_next(self) -> bool:
         """Import the oldest pending file. Returns whether one was pending.
@@ -329,8 +382,8 @@ class Uploads:
         return True
 
     def _live(self, upload: Upload) -> Upload:
-        """The upload as it is in memory while it is imported."""
-        current = self._current
+        """The upload as it is in memory while it is imported. Several servers read it where all do."""
+        current = self._current if self._shared is None else None
         return current if current is not None and current.id == upload.id else upload
 
     async def _carry_out(self, upload: Upload) -> None:
@@ -390,6 +443,7 @@ class Uploads:
 
     async def _import(self, upload: Upload, site: Site) -> None:
         self._progress(upload, upload.done, upload.total)
+        await asyncio.to_thread(self._folder.fetch, upload)
         if upload.kind is UploadKind.PLAUSIBLE:
             progress = partial(self._progress, upload)
             figures = FiguresUpload(upload, self._folder, self._aggregates, progress, BAD_LINES_KEPT)
@@ -398,7 +452,7 @@ class Uploads:
         resumed = upload.mark is not None and upload.mark.position > 0
         if not resumed:
             upload.report, upload.bad, upload.skipped = Report(), [], {}
-        journal = UploadJournal(self._journals, f"site {site.id}", lambda mark: self._stored(upload, mark))
+        journal = UploadJournal(self._journal, f"site {site.id}", lambda mark: self._stored(upload, mark))
         entries = await asyncio.to_thread(journal.entries)
         ends = {entry.mark: entry.until for entry in entries}
         if upload.mark is not None and resumed:

@@ -1,7 +1,8 @@
-"""How DuckDB reaches object storage: by the environment that programs of Amazon's SDKs have."""
+"""How object storage is reached: by the environment that programs of Amazon's SDKs have."""
 
 import os
 from collections.abc import Mapping
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from tallystick.errors import InvalidSetting
@@ -14,8 +15,46 @@ ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Of other storages than Amazon's, for example ``https://minio.example:9000``."""
 
 
+class StorageAccess(NamedTuple):
+    """What the environment says of object storage.
+
+    Attributes:
+        token: of temporary credentials; empty for others.
+        region: empty if it is not said.
+        endpoint: URL of another storage than Amazon's; empty for that.
+    """
+
+    key: str
+    secret: str
+    token: str
+    region: str
+    endpoint: str
+
+    @classmethod
+    def of(cls, files: str, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the environment.
+
+        Args:
+            files: what is to be reached, for messages.
+
+        Raises:
+            InvalidSetting: it has no credentials, or an endpoint that is no URL.
+        """
+        if not environment.get(KEY) or not environment.get(SECRET):
+            msg = f"--lake {files} needs credentials: set {KEY} and {SECRET} in the environment of the server"
+            raise InvalidSetting(msg)
+        region, endpoint = (
+            next((environment[name] for name in names if environment.get(name)), "") for names in (REGIONS, ENDPOINTS)
+        )
+        parts = urlsplit(endpoint)
+        if endpoint and (parts.scheme not in {"http", "https"} or not parts.netloc):
+            msg = f"{ENDPOINTS[1]} must be a URL such as https://minio.example:9000, not {endpoint!r}"
+            raise InvalidSetting(msg)
+        return cls(environment[KEY], environment[SECRET], environment.get(TOKEN, ""), region, endpoint)
+
+
 def add_credentials(connection: Connection, files: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Let an instance use object storage.
+    """Let an instance of DuckDB use object storage.
 
     Args:
         files: ``s3://BUCKET/PREFIX/``; the credentials are for nothing else.
@@ -23,25 +62,16 @@ def add_credentials(connection: Connection, files: str, environment: Mapping[str
     Raises:
         InvalidSetting: the environment has no credentials, or an endpoint that is no URL.
     """
-    if not environment.get(KEY) or not environment.get(SECRET):
-        msg = f"--lake {files} needs credentials: set {KEY} and {SECRET} in the environment of the server"
-        raise InvalidSetting(msg)
-    options = {"KEY_ID": environment[KEY], "SECRET": environment[SECRET], "SCOPE": files}
-    if token := environment.get(TOKEN):
-        options["SESSION_TOKEN"] = token
-    if region := next((environment[name] for name in REGIONS if environment.get(name)), ""):
-        options["REGION"] = region
-    if endpoint := next((environment[name] for name in ENDPOINTS if environment.get(name)), ""):
-        options |= _endpoint(endpoint)
+    access = StorageAccess.of(files, environment)
+    options = {"KEY_ID": access.key, "SECRET": access.secret, "SCOPE": files}
+    if access.token:
+        options["SESSION_TOKEN"] = access.token
+    if access.region:
+        options["REGION"] = access.region
+    if access.endpoint:
+        # Buckets have host names of their own at few storages but Amazon's.
+        parts = urlsplit(access.endpoint)
+        ssl = "true" if parts.scheme == "https" else "false"
+        options |= {"ENDPOINT": parts.netloc, "URL_STYLE": "path", "USE_SSL": ssl}
     listed = ", ".join(f"{name} {quoted(value)}" for name, value in options.items())
     connection.execute(f"CREATE SECRET hits (TYPE s3, {listed})")
-
-
-def _endpoint(url: str) -> dict[str, str]:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        msg = f"{ENDPOINTS[1]} must be a URL such as https://minio.example:9000, not {url!r}"
-        raise InvalidSetting(msg)
-    # Buckets have host names of their own at few storages but Amazon's.
-    ssl = "true" if parts.scheme == "https" else "false"
-    return {"ENDPOINT": parts.netloc, "URL_STYLE": "path", "USE_SSL": ssl}

@@ -280,10 +280,14 @@ def _columns(connection: Connection, database: str) -> dict[str, str]:
 
 
 def _forget_waiting(opened: LakeConnection, connection: Connection) -> int:
-    """Remove what waits to be moved, and take the copy's idempotency records. Returns the newest number of a move."""
+    """Remove what waits to be moved or imported, and take the copy's idempotency records.
+
+    Returns:
+        The newest number of a move.
+    """
     requests = connection.execute(f"SELECT key, fingerprint, answer, created FROM {COPY}.request").fetchall()
     with opened.transaction(), translated(opened):
-        for table in ("batch", "move", "request"):
+        for table in ("batch", "move", "request", "upload", "imported_file"):
             opened.connection.execute(f"DELETE FROM tallystick_hits.{table}".encode())
         with opened.connection.cursor() as cursor:
             cursor.executemany(

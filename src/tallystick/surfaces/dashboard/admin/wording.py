@@ -161,6 +161,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "exports": N_("writes exports"),
         "old-exports": N_("deletes old exports"),
         "uploads": N_("imports files that people have sent"),
+        "shared-uploads": N_("tells other servers how far imports are"),
         "old-uploads": N_("deletes files whose import has ended"),
         "live-changes": N_("sends changes of counters to open pages"),
         "live-tokens": N_("ends live connections whose token was revoked"),

@@ -173,7 +173,7 @@ class ImportPages:
         sent = SentFile(received.name or received.kind.value, received.kind, received.options, look)
         try:
             return await self._uploads.add(received.file, site, request.account.email, sent)
-        except InputRefused as error:
+        except (InputRefused, StoreBusy) as error:
             received.problems = {"": [str(error)]}
             return None
 
