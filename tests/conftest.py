@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from argon2 import PasswordHasher
 from hypothesis import settings
 from jinja2 import Environment
@@ -31,6 +32,9 @@ from tallystick.surfaces.dashboard.support import rendering
 EXAMPLES = int(os.environ.get("TALLYSTICK_TEST_EXAMPLES", "40"))
 settings.register_profile("without-deadline", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("without-deadline")
+
+# As the server prints them. With every local variable, as by default, a traceback takes longer than most tests.
+structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,7 +4,6 @@ import base64
 import re
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -29,6 +28,8 @@ SECRET = dict(line.split("=", 1) for line in (DEPLOY / FOLDER / "secret.env.exam
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kubernetes_knows_every_field(version: str) -> None:
+    import kubernetes_validate  # noqa: PLC0415  # takes longer than all other imports of tests
+
     assert OBJECTS
     for file in OBJECTS:
         kubernetes_validate.validate(one(file), version, strict=True)
