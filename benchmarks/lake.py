@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise, product
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -30,7 +31,7 @@ from tallystick.ledger.postgresql import PostgresqlDatabase
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.storage import DuckDbStorage
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE, Store, transaction
-from tallystick.warehouse.lake.chores import Chores
+from tallystick.warehouse.lake.chores import HIT_TABLES, SIZES_MB, Chores
 from tallystick.warehouse.lake.storage import LakeStorage
 from tallystick.warehouse.lake.store import LakeStore
 
@@ -105,11 +106,25 @@ def _chores(session: DuckDbSession) -> None:
             session.delete_paths(1, [2])
 
     _took("deletion of a path", delete_path)
-    _took("files written anew without it", partial(chores.rewrite, connection, 0.0))
-    _took("small files merged", partial(chores.merge, connection))
-    _took("snapshots ended, files removed", partial(chores.expire, connection))
+    for table in HIT_TABLES:
+        _in_pieces(f"files of {table} written anew without it", partial(chores.rewrite, connection, table, 0.0))
+    for table, size in product(HIT_TABLES, SIZES_MB):
+        _in_pieces(f"small files of {table} merged", partial(chores.merge, connection, table, size))
+    _in_pieces("snapshots ended, files removed", partial(chores.expire, connection))
     chores.look(connection)
     console.print(str(chores.counts))
+
+
+def _in_pieces(what: str, piece: Callable[[], bool]) -> None:
+    """A chore, piece by piece: between two of them hits are moved."""
+    began, used, times = time.perf_counter(), time.process_time(), [time.perf_counter()]
+    while piece():
+        times.append(time.perf_counter())
+    longest = max((after - before for before, after in pairwise(times)), default=0.0)
+    console.print(
+        f"{what}: {time.perf_counter() - began:.1f} s, {time.process_time() - used:.1f} s of processor time,"
+        f" {len(times) - 1} pieces, the longest {longest:.1f} s"
+    )
 
 
 def _took(what: str, work: Callable[[], object]) -> None:

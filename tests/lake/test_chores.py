@@ -1,7 +1,9 @@
 """Chores of the lake: what is deleted is gone, files stay few, and no reader loses its snapshot."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -13,7 +15,8 @@ from support.warehouses import NOW
 from tallystick.warehouse.duckdb import regular, visits
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import transaction
-from tallystick.warehouse.lake.chores import MANY_FILES, TIDIED_EVERY_S, Chores
+from tallystick.warehouse.lake import chores
+from tallystick.warehouse.lake.chores import MANY_FILES, NAMES, TIDIED_EVERY_S, Chores, all_tables
 
 SECRET = "only-on-site-2.example"
 
@@ -62,6 +65,20 @@ def has_secret(folder: Path) -> bool:
     return False
 
 
+def erase(tidying: Chores, session: DuckDbSession, tables: Sequence[str] = ("hit", "visit")) -> None:
+    for table in tables:
+        tidying.flush(session.connection, table)
+        while tidying.rewrite(session.connection, table, 0.0):
+            pass
+
+
+def do_all(tidying: Chores, session: DuckDbSession) -> None:
+    """All pieces that are due."""
+    tidying.work(session.connection)
+    while tidying.due:
+        tidying.work(session.connection)
+
+
 def test_a_deleted_site_is_gone_from_the_storage(session: DuckDbSession, tmp_path: Path) -> None:
     add(session, 0, 3_000)
     add(session, 3_000, 20)  # in the catalogue
@@ -69,8 +86,7 @@ def test_a_deleted_site_is_gone_from_the_storage(session: DuckDbSession, tmp_pat
     with transaction(session.connection):
         assert session.delete_site(2) == 1_510
     tidying = Chores(grace_s=0)
-    tidying.flush(session.connection)
-    tidying.rewrite(session.connection, 0.0)
+    erase(tidying, session, all_tables(session.connection))
     assert has_secret(tmp_path)  # a reader may have a snapshot with it
     tidying.expire(session.connection)
     assert not has_secret(tmp_path)
@@ -104,14 +120,16 @@ def test_many_files_become_one_and_an_open_snapshot_is_kept(
     tidying.deleted()
     now = [time.monotonic()]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    tidying.work(session.connection)
+    do_all(tidying, session)
     assert tidying.counts.flushed_rows == 0  # nothing is due yet
     now[0] += TIDIED_EVERY_S
-    tidying.work(session.connection)
+    do_all(tidying, session)
     assert regular.judged_until(session.connection) == NOW + 2_000 * MANY_FILES - 1
     counts = tidying.counts
     assert counts.rewritten_files >= MANY_FILES
-    assert counts.removed_files == counts.expired_snapshots == counts.failures == 0
+    assert counts.removed_files == counts.expired_snapshots == 0
+    assert [run.failures for run in counts.runs.values()] == [0] * len(NAMES)
+    assert all(counts.runs[name].count for name in NAMES)
     assert hits(session) == before[1:]
     # Its snapshot and files are there for an hour.
     assert reading.execute("SELECT count(DISTINCT id) FROM hit").fetchall() == [(2_000 * MANY_FILES,)]
@@ -125,12 +143,65 @@ def test_small_files_are_merged_in_the_order_of_ids(session: DuckDbSession, tmp_
     for number in range(MANY_FILES):
         add(session, 2_000 * number, 2_000)
     tidying = Chores(grace_s=0)
-    tidying.merge(session.connection)
+    for table in ("hit", "visit"):
+        while tidying.merge(session.connection, table, 1):
+            pass
     tidying.expire(session.connection)
     assert tidying.counts.merged_files == 2 * MANY_FILES
     assert len(parquet_files(tmp_path / "files" / "main" / "hit")) == 1
     read = session.connection.execute("SELECT id FROM hit").fetchall()
     assert read == [(number,) for number in range(2_000 * MANY_FILES)]
+
+
+def test_each_piece_of_work_is_small(session: DuckDbSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large the lake is, the pieces between which hits are moved are not."""
+    monkeypatch.setattr(chores, "ROWS_AT_ONCE", 4_000)
+    monkeypatch.setattr(chores, "SNAPSHOTS_AT_ONCE", 5)
+    connection, files = session.connection, tmp_path / "files" / "main" / "hit"
+    connection.execute("CALL lake.set_option('target_file_size', '60KB')")
+    for number in range(6):
+        add(session, 2_000 * number, 2_000)
+    (size, *_) = {file.stat().st_size // 1_000 for file in parquet_files(files)}
+    with transaction(connection):
+        session.delete_site(2)
+    tidying = Chores(grace_s=0)
+    tidying.flush(connection, "hit")
+    rewritten = [0]
+    while tidying.rewrite(connection, "hit", 0.0):
+        rewritten.append(tidying.counts.rewritten_files)
+    assert [after - before for before, after in pairwise(rewritten)] == [2] * 3
+    monkeypatch.setattr(chores, "MANY_FILES", 2)
+    merged = [0]
+    while tidying.merge(connection, "hit", 1):
+        merged.append(tidying.counts.merged_files)
+    assert len(merged) > 1
+    assert max(after - before for before, after in pairwise(merged)) <= 1.5 * 60 / size + 1
+    expired = [0]
+    while tidying.expire(connection):
+        expired.append(tidying.counts.expired_snapshots)
+    assert {after - before for before, after in pairwise(expired)} == {5}
+    assert hits(session) == [(1, 6_000)]
+
+
+def test_a_chore_that_fails_leaves_the_others_to_be_done(
+    session: DuckDbSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> bool:
+        msg = "no such file"
+        raise duckdb.IOException(msg)
+
+    tidying = Chores()
+    monkeypatch.setattr(tidying, "flush", failing)
+    now = [time.monotonic() + TIDIED_EVERY_S]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    for _ in range(100):
+        with suppress(duckdb.IOException):
+            tidying.work(session.connection)
+        if not tidying.due:
+            break
+    runs = tidying.counts.runs
+    assert (runs["flush"].count, runs["flush"].succeeded, runs["flush"].failures > 0) == (0, 0, True)
+    assert all(runs[name].count and runs[name].succeeded > 0 for name in NAMES if name != "flush")
 
 
 def test_files_of_no_commit_are_removed_when_they_are_old(session: DuckDbSession, tmp_path: Path) -> None:
@@ -153,8 +224,7 @@ def test_another_server_sees_what_chores_leave(opened: Opener) -> None:
         with transaction(session.connection):
             session.delete_site(2)
         tidying = Chores(grace_s=0)
-        tidying.flush(session.connection)
-        tidying.rewrite(session.connection, 0.0)
+        erase(tidying, session)
         tidying.expire(session.connection)
     with reader.session() as session:
         assert hits(session) == [(1, 1_000)]

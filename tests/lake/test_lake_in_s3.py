@@ -102,8 +102,8 @@ def test_rows_are_written_read_and_removed(endpoint: str, tmp_path: Path) -> Non
         assert reading.connection.execute(count).fetchall() == [(6_000, 3_000)]
         writing.connection.execute("DELETE FROM request WHERE key < '5'")
         chores = Chores(grace_s=0)
-        chores.flush(writing.connection)
-        chores.rewrite(writing.connection, 0.0)
+        chores.flush(writing.connection, "request")
+        chores.rewrite(writing.connection, "request", 0.0)
         before = listed(endpoint)
         chores.expire(writing.connection)
         uploads = LakeBucket(files, "uploads")

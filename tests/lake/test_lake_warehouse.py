@@ -20,6 +20,7 @@ from tallystick.warehouse import Warehouse, WarehouseWriteSession
 from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.lake import mover, moves
+from tallystick.warehouse.lake.chores import Chores
 from tallystick.warehouse.lake.warehouse import LakeWarehouse
 from tallystick.warehouse.types import ComparedVisits, IdempotencyRecord, Stored
 
@@ -117,9 +118,11 @@ def _refusing(session: WarehouseWriteSession) -> None:
     raise Conflicting
 
 
-async def test_changes_are_made_while_hits_arrive_without_a_pause(two: Two) -> None:
+async def test_changes_are_made_while_hits_arrive_without_a_pause(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while every chore fails."""
     mover_, other = await movers(two)
     changed = asyncio.Event()
+    monkeypatch.setattr(Chores, "work", _failing_chore)
 
     async def send() -> None:
         while not changed.is_set():
@@ -135,6 +138,13 @@ async def test_changes_are_made_while_hits_arrive_without_a_pause(two: Two) -> N
     finally:
         changed.set()
         await sending
+    assert len(await ids_of(mover_)) > 1
+    assert [(node.failures, node.failing) for node in two] == [(0, False)] * 2
+
+
+def _failing_chore(*_: object) -> None:
+    msg = "no such file"
+    raise duckdb.IOException(msg)
 
 
 async def test_another_mover_continues_wherever_the_first_one_stopped(two: Two, url: str) -> None:

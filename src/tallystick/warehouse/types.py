@@ -306,22 +306,39 @@ class Loss(Struct, frozen=True):
     of_old: bool = False
 
 
+class ChoreRuns(Struct):
+    """How often a chore was done, piece by piece, and how long it took.
+
+    Attributes:
+        count: pieces that were done.
+        failures: pieces that ended with an error.
+        seconds, longest, last_seconds: of all pieces together, of the longest one, of the newest one.
+        succeeded: when the newest piece was done, Unix seconds; 0 for never.
+    """
+
+    count: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    longest: float = 0.0
+    last_seconds: float = 0.0
+    succeeded: float = 0.0
+
+
 class ChoreCounts(Struct):
     """What was done to keep a shared warehouse small since this server's start, and what it consists of.
 
     Attributes:
-        failures: rounds that ended with an error.
+        runs: by the name of the chore.
         files, bytes: of hits, when this server last looked.
         scheduled: files that are to be removed.
     """
 
-    seconds: float = 0.0
+    runs: dict[str, ChoreRuns]
     flushed_rows: int = 0
     rewritten_files: int = 0
     merged_files: int = 0
     expired_snapshots: int = 0
     removed_files: int = 0
-    failures: int = 0
     files: int = 0
     bytes: int = 0
     snapshots: int = 0

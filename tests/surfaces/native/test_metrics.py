@@ -47,10 +47,11 @@ FAMILIES = {
     "tallystick_hits_unmoved": "gauge",
     "tallystick_sessions": "gauge",
     **{f"tallystick_lake_{name}": "gauge" for name in ("files", "bytes", "snapshots", "files_scheduled")},
+    **{f"tallystick_lake_chore_{name}_seconds": "gauge" for name in ("longest", "last_success_timestamp")},
     **{
         f"tallystick_lake_{name}": "counter"
         for name in (
-            *("chore_seconds", "chore_failures", "flushed_rows", "rewritten_files", "merged_files"),
+            *("chores", "chore_seconds", "chore_failures", "flushed_rows", "rewritten_files", "merged_files"),
             *("expired_snapshots", "removed_files"),
         )
     },
@@ -65,7 +66,7 @@ FAMILIES = {
     "tallystick_task_overdue": "gauge",
     "tallystick_info": "gauge",
 }
-LABELS = {"kind", "surface", "status", "reason", "result", "le", "version", "database", "task"}
+LABELS = {"kind", "surface", "status", "reason", "result", "le", "version", "database", "task", "chore"}
 
 
 def samples(server: RunningServer) -> dict[tuple[str, Labels], float]:

@@ -134,14 +134,12 @@ def _hits(warehouse: Warehouse) -> Iterator[Metric]:
 
 def _chores(counts: ChoreCounts | None) -> Iterator[Metric]:
     """Of a lake; without one the metrics have no values."""
-    numbers = counts or ChoreCounts()
+    numbers = counts or ChoreCounts(runs={})
     families: tuple[tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str, float], ...] = (
         (GaugeMetricFamily, "files", "Files with hits in the lake.", numbers.files),
         (GaugeMetricFamily, "bytes", "Bytes of these files.", numbers.bytes),
         (GaugeMetricFamily, "snapshots", "Snapshots of the lake that have not ended.", numbers.snapshots),
         (GaugeMetricFamily, "files_scheduled", "Files of the lake that are to be removed.", numbers.scheduled),
-        (CounterMetricFamily, "chore_seconds", "Time that chores of the lake have taken.", numbers.seconds),
-        (CounterMetricFamily, "chore_failures", "Rounds of chores that failed.", numbers.failures),
         (CounterMetricFamily, "flushed_rows", "Rows written from the catalogue to files.", numbers.flushed_rows),
         (CounterMetricFamily, "rewritten_files", "Files written anew without deleted rows.", numbers.rewritten_files),
         (CounterMetricFamily, "merged_files", "Small files that became part of larger ones.", numbers.merged_files),
@@ -152,6 +150,23 @@ def _chores(counts: ChoreCounts | None) -> Iterator[Metric]:
         family = kind(f"tallystick_lake_{name}", text)
         if counts is not None:
             family.add_metric([], value)
+        yield family
+    of_each: tuple[tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str, str], ...] = (
+        (CounterMetricFamily, "chores", "Pieces of work on the lake that were done, by chore.", "count"),
+        (CounterMetricFamily, "chore_failures", "Pieces of work on the lake that failed, by chore.", "failures"),
+        (CounterMetricFamily, "chore_seconds", "Time that chores of the lake have taken.", "seconds"),
+        (GaugeMetricFamily, "chore_longest_seconds", "The longest piece; no hit is moved meanwhile.", "longest"),
+        (
+            GaugeMetricFamily,
+            "chore_last_success_timestamp_seconds",
+            "When a piece was last done; 0 before the first one.",
+            "succeeded",
+        ),
+    )
+    for kind, name, text, field in of_each:
+        family = kind(f"tallystick_lake_{name}", text, labels=["chore"])
+        for chore, runs in numbers.runs.items():
+            family.add_metric([chore], getattr(runs, field))
         yield family
 
 

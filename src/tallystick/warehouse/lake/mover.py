@@ -25,7 +25,7 @@ from tallystick.warehouse.duckdb.rebuilding import rebuild
 from tallystick.warehouse.duckdb.rows import Content
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.sessions import KEYS_KEPT_S, Sessions
-from tallystick.warehouse.duckdb.store import transaction
+from tallystick.warehouse.duckdb.store import is_broken, transaction
 from tallystick.warehouse.lake import moves
 from tallystick.warehouse.lake.batches import FORMAT, placed
 from tallystick.warehouse.lake.chores import Chores
@@ -273,13 +273,20 @@ class LakeMover:
         return result
 
     def _do_chores(self) -> None:
-        """Do what keeps the lake small and quick."""
+        """Do a piece of what keeps the lake small and quick; the next one after hits that have come meanwhile."""
         if self._state is None:
             return
         try:
             self.chores.work(self._state.session.connection)
         except duckdb.Error as error:
-            self._failed(error)
+            if is_fenced(error) or is_broken(error):
+                self._failed(error)
+                return
+            # Hits are moved all the same.
+            reason = str(lake_error(error))
+            log.warning("a chore of the lake failed; it is tried again later", chore=self.chores.newest, reason=reason)
+        if self.chores.due:
+            self._wake()
 
     def _await_lease(self) -> None:
         """Ask for the lease while calls wait for it, but not for ever."""
