@@ -127,6 +127,11 @@ class StoreAway(StoreUnavailable):
         self.detail = detail or str(self)
 
 
+def reason_of(error: Exception) -> str:
+    """The text of an error for the log."""
+    return error.detail if isinstance(error, StoreAway) else str(error)
+
+
 class AnalyticsElsewhere(StoreUnavailable):
     """Another server on this ledger owns the analytics and its hits."""
 

@@ -14,9 +14,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from lake.conftest import Opener
 from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, set_epoch
-from tallystick.errors import DatabaseUnreachable, DatabaseUnsuitable, StoreFailed
+from tallystick.errors import DatabaseUnreachable, DatabaseUnsuitable, StoreAway, StoreFailed
 from tallystick.warehouse.lake import catalogue, extensions
-from tallystick.warehouse.lake.store import is_fenced, lake_error
+from tallystick.warehouse.lake.store import is_fenced, lake_error, said_of
 
 NOTE = "UPDATE mark SET last_id = last_id + 1"
 
@@ -112,7 +112,8 @@ def test_no_error_tells_the_password(url: str, folder: Path, tmp_path: Path, mon
         with pytest.raises(duckdb.Error, match="/nowhere") as refused:
             connection.execute(f"ATTACH 'ducklake:postgres:{string.replace(chr(39), chr(39) * 2)}' AS lake")
     assert "secret" not in str(refused.value)
-    told = str(lake_error(refused.value))
+    assert isinstance(lake_error(refused.value), StoreAway)
+    told = said_of(refused.value)
     assert told.startswith("the lake's catalogue does not answer: connection to server"), "nor how we connect"
     assert "catalogue.pass" not in told
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import duckdb
 import psycopg
@@ -13,8 +14,11 @@ from support.lakes import QuickLakeStore, fresh_database, fresh_lake
 from support.nodes import connecting, node, opened_quickly
 from support.warehouses import NOW, a_hit, opened_warehouse
 from tallystick.errors import DatabaseUnreachable, StoresDisagree
+from tallystick.ledger.copying import BackupFile
+from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.model.aggregates import AggregateImport
-from tallystick.warehouse import IdempotencyRecord
+from tallystick.services.backup.warehouse_copy import replaced_warehouse
+from tallystick.warehouse import IdempotencyRecord, refuse_unfinished_lake
 from tallystick.warehouse.duckdb.copying import PORTABLE, checked
 from tallystick.warehouse.duckdb.storage import DuckDbStorage
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
@@ -120,6 +124,36 @@ async def test_a_restored_lake_gets_new_hits_and_none_from_before(tmp_path: Path
         assert await warehouse.idempotency_record("key") == KEPT
         await warehouse.append([a_hit()])
         assert await warehouse.read(lambda session: session.newest_hit(1)) == 3_002
+
+
+class Killed(BaseException):
+    """The restore ends here."""
+
+
+async def test_no_server_starts_on_half_of_a_restore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = await asyncio.to_thread(fresh_lake, tmp_path / "files")
+    stored, file = lake(url, tmp_path), tmp_path / "backup"
+    await asyncio.to_thread(SqliteDatabase(file).migrate)
+    backup, killed = BackupFile(file), Mock(side_effect=Killed)
+
+    def restore() -> None:
+        with replaced_warehouse(backup, stored, tmp_path):
+            pass
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stored, "replace", killed)
+        with pytest.raises(Killed):
+            await asyncio.to_thread(restore)
+    assert killed.called
+    with pytest.raises(StoresDisagree, match="run it again with --force"):
+        async with node(url, tmp_path, "a"):
+            pass
+    with pytest.raises(StoresDisagree, match="was interrupted"):
+        await asyncio.to_thread(lambda: refuse_unfinished_lake(connecting(url)))
+    await asyncio.to_thread(restore)
+    await asyncio.to_thread(lambda: refuse_unfinished_lake(connecting(url)))
+    async with node(url, tmp_path, "b"):
+        pass
 
 
 def test_a_lake_that_is_ahead_of_its_ledger_is_told(tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ from structlog.testing import capture_logs
 from support.nodes import end_lease, node, opened_quickly
 from support.postgres import Postgres
 from support.warehouses import NOW, a_hit, rows
-from tallystick.errors import Conflicting, KeyInFlight, StoreUnavailable
+from tallystick.errors import Conflicting, KeyInFlight, StoreAway, StoreUnavailable
 from tallystick.warehouse import Warehouse, WarehouseWriteSession
 from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.lake import mover, moves
 from tallystick.warehouse.lake.chores import Chores
+from tallystick.warehouse.lake.reach import Reach
 from tallystick.warehouse.lake.warehouse import LakeWarehouse
 from tallystick.warehouse.types import ComparedVisits, IdempotencyRecord, Stored
 
@@ -217,15 +218,22 @@ async def _a_former_mover_can_commit_nothing(two: Two, url: str) -> None:
     assert await ids_of(first) == [*before, len(before) + 1]
 
 
-async def test_a_database_that_is_away_is_waited_for(two: Two, postgres: Postgres) -> None:
+async def test_a_database_that_is_away_is_waited_for(
+    two: Two, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = two
     await one.append([a_hit(1, by=5)])
     assert await ids_of(other) == [1]
     await asyncio.to_thread(postgres.stop)
     with pytest.raises(StoreUnavailable):
         await one.append([a_hit(2, by=5)])
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreAway):
         await other.read(lambda session: session.newest_hit(1))
+    with monkeypatch.context() as patch:
+        # It has gone after the read has looked how far the lake reaches.
+        patch.setattr(Reach, "wait", lambda _: None)
+        with pytest.raises(StoreAway):
+            await other.read(lambda session: session.newest_hit(1))
     await asyncio.to_thread(postgres.start)
     # Whoever only reads does not notice that connections were lost meanwhile.
     assert await ids_of(other) == [1]

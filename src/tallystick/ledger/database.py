@@ -229,11 +229,6 @@ def opened(database: OpensSessions[OpenedSession_co], *, writes: bool = False) -
         raise StoreFailed(str(error)) from error
 
 
-def reason_of(error: Exception) -> str:
-    """The text of an error for the log."""
-    return error.detail if isinstance(error, StoreAway) else str(error)
-
-
 def open_database(
     url: str | None, data: Path, durability: Durability = "full", most_keys: int | None = None
 ) -> Database:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import StoreAway, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable
+from tallystick.errors import StoreAway, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable, reason_of
 from tallystick.gathering import GatheringThread, Resolvable, raisable, resolve_futures
-from tallystick.ledger.database import Database, Session, opened, reason_of
+from tallystick.ledger.database import Database, Session, opened
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key
 

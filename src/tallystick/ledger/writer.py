@@ -22,9 +22,9 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import StoreFailed, StoreUnavailable
+from tallystick.errors import StoreFailed, StoreUnavailable, reason_of
 from tallystick.gathering import GatheringThread, Resolvable, raisable, resolve_futures
-from tallystick.ledger.database import CreationRaced, Database, Session, Totals, opened, reason_of
+from tallystick.ledger.database import CreationRaced, Database, Session, Totals, opened
 from tallystick.ledger.folding import CounterWrite, fold, settle, transactions
 from tallystick.ledger.measurements import LedgerMeasurements
 from tallystick.ledger.watched import Watched

@@ -31,6 +31,7 @@ __all__ = [
     "open_warehouse",
     "parquet_row_count",
     "parquet_rows",
+    "refuse_unfinished_lake",
     "seconds",
     "warehouse_storage",
 ]
@@ -137,6 +138,18 @@ def lake_standing(connect: "Connect") -> "LakeStanding | None":
 
     with connected(connect) as opened:
         return standing(opened)
+
+
+def refuse_unfinished_lake(connect: "Connect") -> None:
+    """Refuse a lake whose ledger was replaced by a restore and whose hits were not.
+
+    Raises:
+        StoresDisagree: a restore was interrupted, or runs.
+        StoreUnavailable: PostgreSQL does not answer.
+    """
+    from tallystick.warehouse.lake.restoring import refuse_unfinished_restore  # noqa: PLC0415  # see above
+
+    refuse_unfinished_restore(connect)
 
 
 def warehouse_storage(data: Path) -> WarehouseStorage:

@@ -539,6 +539,17 @@ class WarehouseStorage(Protocol):
         """
         ...
 
+    def note_restore(self, *, unfinished: bool) -> bool:
+        """Note, where all servers with these hits see it, that a restore has replaced the ledger alone, or both.
+
+        Returns:
+            False if they are one server's: then it is to be noted in the data directory.
+
+        Raises:
+            StoreUnavailable: it cannot be noted.
+        """
+        ...
+
     def forget_visits(self) -> None:
         """Make the next start compute all visits from the hits. No server may have them open.
 

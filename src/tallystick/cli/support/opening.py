@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from tallystick.cli.support.data_directory import ledger_file_kept, server_runs
 from tallystick.errors import DatabaseSchemaRefused, DataDirectoryUnusable, InputRefused
 from tallystick.ledger import Database, Session, open_database
+from tallystick.ledger.database import opened
 from tallystick.ledger.migrations import all_migrations
+from tallystick.ledger.postgresql import PostgresqlDatabase
 from tallystick.services.accounts.audit import COMMAND_LINE, acting
 from tallystick.services.files import UNFINISHED_RESTORE
 from tallystick.settings import StorageSettings
+from tallystick.warehouse import refuse_unfinished_lake
 
 
 @contextmanager
@@ -27,6 +31,8 @@ def open_existing_database(settings: StorageSettings) -> Iterator[Database]:
     with ledger_file_kept(settings.data) if on_file and settings.data.is_dir() else nullcontext():
         if database.schema() is None:
             raise no_data(settings.data) if on_file else _no_ledger(database)
+        if isinstance(database, PostgresqlDatabase):
+            refuse_unfinished_lake(partial(opened, database))
         yield database
 
 

@@ -71,7 +71,8 @@ def replaced_warehouse(backup: BackupFile, storage: WarehouseStorage, data: Path
     """Replace the hits, which no process may have open, by a backup's, after the block has replaced the ledger.
 
     Hits are meaningless without their own ledger: a backup without hits removes the present ones. If it is killed in
-    between, the file ``UNFINISHED_RESTORE`` remains, with which no server starts.
+    between, a mark remains with which no server starts: the file ``UNFINISHED_RESTORE``, or a row where many servers
+    share their hits.
 
     Args:
         data: the data directory.
@@ -92,16 +93,22 @@ def replaced_warehouse(backup: BackupFile, storage: WarehouseStorage, data: Path
             storage.check_copy(copy)
             _give_to_owner_of(data, copy)
             sync(copy)
-        unfinished.touch(mode=0o600)
-        sync(data)
+        if not storage.note_restore(unfinished=True):
+            unfinished.touch(mode=0o600)
+            sync(data)
         try:
             yield
         except BaseException:
             # The old ledger is still there, and so are the old hits.
-            unfinished.unlink()
+            _unmark(storage, unfinished)
             raise
         storage.replace(copy if has_hits else None)
         sync(data)
+        _unmark(storage, unfinished)
+
+
+def _unmark(storage: WarehouseStorage, unfinished: Path) -> None:
+    if not storage.note_restore(unfinished=False):
         unfinished.unlink()
 
 

@@ -101,6 +101,10 @@ class DuckDbStorage:
         """Read all values of a copy from a backup, and migrate it to the present schema."""
         checked(copy)
 
+    def note_restore(self, *, unfinished: bool) -> bool:  # noqa: ARG002  # for many servers
+        """Nothing: these are the hits of one server."""
+        return False
+
     def replace(self, copy: Path | None) -> None:
         """Replace the hits by a checked copy, or remove them; damaged hits are kept under another name."""
         suffix = f".damaged-{time.strftime('%Y%m%dT%H%M%S')}" if self._is_damaged() else None

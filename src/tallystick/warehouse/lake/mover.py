@@ -17,7 +17,7 @@ import duckdb
 import psycopg
 import structlog
 
-from tallystick.errors import StartRefused, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable
+from tallystick.errors import StartRefused, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable, reason_of
 from tallystick.gathering import GatheringThread, raisable
 from tallystick.warehouse.duckdb import rows, visits
 from tallystick.warehouse.duckdb.mover import REFUSED_STATEMENTS, DeferredCall
@@ -305,7 +305,7 @@ class LakeMover:
         if isinstance(error, LeaseLost) or is_fenced(error):
             return failure
         if not self.last_failed:
-            log.error("hits cannot be brought into the lake now", reason=str(failure))
+            log.error("hits cannot be brought into the lake now", reason=reason_of(failure))
         self.failures += 1
         self._failed_in_a_row += 1
         self.last_failed = True

@@ -31,7 +31,8 @@ from tallystick.warehouse.lake.catalogue import add_moved, is_created, tables_of
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection, connected, translated
 from tallystick.warehouse.lake.keeper import LeaseKeeper
 from tallystick.warehouse.lake.migrations import migrate
-from tallystick.warehouse.lake.store import NAME, LakeStore, lake_error
+from tallystick.warehouse.lake.restoring import note_restore
+from tallystick.warehouse.lake.store import NAME, LakeStore, said_of
 from tallystick.warehouse.types import ComparedVisits, IdempotencyRecord, LedgerMarks, Loss
 
 COPY = "copy"
@@ -146,6 +147,11 @@ class LakeStorage:
         """Read all values of a copy from a backup, and migrate it to the present schema."""
         checked(copy)
 
+    def note_restore(self, *, unfinished: bool) -> bool:
+        """Note in PostgreSQL that the ledger is replaced and the hits are not yet, or both."""
+        note_restore(self._connect, unfinished=unfinished)
+        return True
+
     def replace(self, copy: Path | None) -> None:
         """Replace the hits by a checked copy, or remove them, in one transaction of the lake."""
         if copy is None:
@@ -199,7 +205,7 @@ class LakeStorage:
                 with store.session() as session:
                     yield session
             except duckdb.Error as error:
-                msg = f"{self.describe()} cannot be used, or is damaged: {lake_error(error)}"
+                msg = f"{self.describe()} cannot be used, or is damaged: {said_of(error)}"
                 raise StoreFailed(msg) from error
             finally:
                 store.close()

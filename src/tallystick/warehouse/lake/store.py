@@ -12,7 +12,15 @@ from typing import Any, ClassVar, cast
 
 import duckdb
 
-from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, StoreFailed, StoreUnavailable
+from tallystick.errors import (
+    DatabaseSchemaRefused,
+    DatabaseUnreachable,
+    StoreAway,
+    StoreBusy,
+    StoreFailed,
+    StoreUnavailable,
+    reason_of,
+)
 from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.instance import THREADS, Instance
 from tallystick.warehouse.duckdb.migrations import all_steps, recorded, refuse_newer
@@ -42,6 +50,13 @@ from tallystick.warehouse.lake.object_storage import add_credentials
 NAME = "lake"
 """The lake's name in DuckDB."""
 S3 = "s3://"
+LOST = (
+    "server closed the connection|terminating connection|no connection to the server|connection not open"
+    "|could not (?:receive data from|send data to) server|SSL connection has been closed|the database system is"
+)
+"""What libpq and PostgreSQL say where a connection of DuckDB to the catalogue was lost."""
+UNREACHED = "Could not establish connection|Could not connect to server|Connection refused|HTTP 50[023]|timed? ?out"
+"""What DuckDB says where object storage cannot be reached."""
 PASSWORD_FILE = "catalogue.pass"  # noqa: S105  # its name
 """The password of the catalogue, for libpq; in the directory of the process."""
 
@@ -104,7 +119,7 @@ class LakeStore(Instance):
                 self._open_for_writing()
         except duckdb.Error as error:
             self.close()
-            msg = f"cannot open the lake: {' '.join(str(lake_error(error)).split())}"
+            msg = f"cannot open the lake: {said_of(error)}"
             raise DatabaseUnreachable(msg) from error
         except BaseException:
             self.close()
@@ -166,13 +181,20 @@ def lake_error(error: duckdb.Error) -> StoreUnavailable:
     """Translate an error of DuckDB about the lake into ours, without the statements of DuckLake in its text."""
     if is_fenced(error):
         return StoreFailed(f"the lake refused a commit: {FENCED}")
-    translated = store_error(error)
-    if away := re.search(r'Unable to connect to Postgres at "[^"]*": (.+)', str(error)):
-        return StoreFailed(f"the lake's catalogue does not answer: {away[1]}")
-    said = re.search(r"ERROR:\s*(.+)", str(error))
+    translated, text = store_error(error), str(error)
+    if away := re.search(r'Unable to connect to Postgres at "[^"]*": (.+)', text) or re.search(f"((?:{LOST}).*)", text):
+        return StoreAway(f"the lake's catalogue does not answer: {away[1]}")
+    if isinstance(error, (duckdb.HTTPException, duckdb.IOException)) and re.search(UNREACHED, text):
+        return StoreBusy("the storage of the lake does not answer: try again later")
+    said = re.search(r"ERROR:\s*(.+)", text)
     if type(translated) is StoreFailed and said:
         return StoreFailed(f"the lake's catalogue failed: {said[1]}")
     return translated
+
+
+def said_of(error: duckdb.Error) -> str:
+    """What an error of DuckDB about the lake says, for the operator; on one line."""
+    return " ".join(reason_of(lake_error(error)).split())
 
 
 def is_fenced(error: BaseException) -> bool:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from tallystick.errors import DatabaseAway, DatabaseUnreachable, StoreBusy, StoreFailed
+from tallystick.errors import DatabaseAway, DatabaseUnreachable, StoreAway, StoreBusy, StoreFailed
 from tallystick.gathering import Resolvable, resolve_futures
 from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb.appending import Append
@@ -24,6 +24,7 @@ from tallystick.warehouse.lake.journal import LakeJournal
 from tallystick.warehouse.lake.migrations import migrate
 from tallystick.warehouse.lake.mover import LakeMover
 from tallystick.warehouse.lake.reach import Reach
+from tallystick.warehouse.lake.restoring import refuse_unfinished_restore
 from tallystick.warehouse.lake.store import LakeStore, lake_error
 from tallystick.warehouse.types import ChoreCounts, IdempotencyRecord, Loss, NewestIds, Stored, WarehouseMarks
 from tallystick.warehouse.warehouse import seconds
@@ -118,10 +119,12 @@ class LakeWarehouse:
             DatabaseUnreachable: it cannot be opened.
             DatabaseUnsuitable: DuckDB lacks an extension.
             DatabaseSchemaRefused: it was written by a newer program.
+            StoresDisagree: a restore was interrupted.
         """
         loop = asyncio.get_running_loop()
         node = node or f"{socket.gethostname()}-{secrets.token_hex(NODE_BYTES)}"
         await asyncio.to_thread(migrate, connect)
+        await asyncio.to_thread(refuse_unfinished_restore, connect)
         mover = LakeMover(connect, place.opened_for_writing, node, clock)
         opening = asyncio.ensure_future(asyncio.to_thread(_opened_for_reading, place, mover))
         try:
@@ -176,7 +179,7 @@ class LakeWarehouse:
         read = _with_names(function, named)
         try:
             return await self._readers.read(read, *arguments)
-        except StoreFailed:
+        except (StoreAway, StoreFailed):
             # DuckDB's connection to PostgreSQL was lost since it was last used; the next transaction has another one.
             return await self._readers.read(read, *arguments)
 
