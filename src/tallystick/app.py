@@ -73,6 +73,7 @@ class Application:
         self.common_limits = CommonLimits.of(stores.ledger)
         kit.limits.hold_over_all(self.common_limits)
         kit.keyed.share()
+        kit.creations.share()
         self.services = services = build_services(
             stores.ledger,
             stores.warehouse,

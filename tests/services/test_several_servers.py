@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from hashlib import blake2b
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from tallystick.services.counting.owned.proving import Asker
 from tallystick.services.counting.owned.rows import OwnedCounter
 from tallystick.services.counting.owned.service import OwnedCounters
 from tallystick.services.idempotency import InFlight, KeyedRequest
+from tallystick.web.public_limits import CREATIONS, CreationLimit
 from tallystick.web.rate_limit import WIDER, Rate, RateLimits
 from tallystick.web.sliding_window import SlidingWindows
 
@@ -143,6 +145,29 @@ async def test_a_browser_is_one_on_all_servers_where_its_window_is_long(servers:
     assert not two.admit_browser("long", "192.0.2.1", b"Firefox").admitted
     assert two.admit_browser("long", "192.0.2.1", None).admitted, "another browser"
     assert two.admit_browser("short", "192.0.2.1", b"Firefox").admitted, "each server counts by itself"
+
+
+async def test_an_address_creates_in_a_minute_as_many_counters_as_on_one_server(
+    servers: tuple[Ledger, Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=1_000.0)
+    monkeypatch.setattr("tallystick.web.rate_limit.time", SimpleNamespace(monotonic=lambda: clock.now))
+    found = await limits_of(servers, CREATIONS._replace(amount=None))
+    one, two = (CreationLimit(1, limits) for limits in found)
+    somebody, somebody_else = ip_address("192.0.2.1"), ip_address("192.0.2.2")
+    for limit in (one, two):
+        limit.share()
+    created = 0
+    for _ in range(40):
+        clock.now += 1.0
+        created += sum(limit.admit(somebody, f"{created}.example.com") for limit in (one, two))
+        for limits in (*found, found[0]):
+            assert limits.common
+            await limits.common.exchange()
+    assert created == 60
+    assert two.admit(somebody_else, "example.com")
+    clock.now += 30.0
+    assert two.admit(somebody, "example.com"), "a minute has passed"
 
 
 async def test_networks_have_a_limit_over_all_servers_too(servers: tuple[Ledger, Ledger]) -> None:

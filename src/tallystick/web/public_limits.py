@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from tallystick.web.address import ClientAddresses, rate_limit_name
-from tallystick.web.rate_limit import Admission, Rate, RateLimits, Windows
+from tallystick.web.rate_limit import SHARED_FROM_S, Admission, Rate, RateLimits, Windows
 
 KEYED = Rate("keyed", 600, 60, "changes of public counters with an Idempotency-Key, per address")
 VISITORS = Rate("unique-visitors", 2_000, 3_600, "visitors that unique counters take an address for")
@@ -14,6 +14,7 @@ KEYED_AN_HOUR = 100_000
 """Requests with an ``Idempotency-Key``, from all addresses: each leaves a record for a day."""
 
 
+IN_A_MINUTE = "counter-creations of a minute"
 CREATIONS = Rate("counter-creations", 1_000, 60, "new public counters, per address and namespace")
 
 
@@ -54,10 +55,26 @@ class CreationLimit:
 
     def __init__(self, per_second: int, limits: RateLimits) -> None:
         self._windows = Windows(per_second, 1.0) if per_second else None
+        self._minutes: Windows | None = None
         self._limits = limits
+
+    def share(self) -> None:
+        """Hold the limit over all servers too, by the minute: a second is over before the others know of it.
+
+        It is not counted in the transaction that creates the counter. Batches lock their lanes; that they lock windows
+        of addresses besides, in any order, would make them wait for one another, and end some of them as deadlocks.
+        """
+        if self._windows is not None and self._limits.common is not None:
+            self._minutes = Windows(SHARED_FROM_S * self._windows.amount, SHARED_FROM_S)
+            self._limits.share(IN_A_MINUTE, self._minutes)
 
     def admit(self, address: IPv4Address | IPv6Address | None, namespace: str) -> bool:
         """Whether a client may create one more counter now. Called on any thread."""
-        if self._windows is not None and not self._windows.admit(rate_limit_name(address)).admitted:
+        client, common = rate_limit_name(address), self._limits.common
+        if self._windows is not None and not self._windows.admit(client).admitted:
             return False
-        return self._limits.admit_address(CREATIONS.name, address, namespace).admitted
+        if self._minutes is None or common is None:
+            in_time = True
+        else:
+            in_time = self._minutes.admit(common.digest(IN_A_MINUTE, client)).admitted
+        return in_time and self._limits.admit_address(CREATIONS.name, address, namespace).admitted
