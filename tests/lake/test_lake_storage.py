@@ -13,11 +13,13 @@ import pytest
 from support.lakes import QuickLakeStore, fresh_database, fresh_lake
 from support.nodes import connecting, node, opened_quickly
 from support.warehouses import NOW, a_hit, opened_warehouse
+from tallystick.cli.doctor import damages
 from tallystick.errors import DatabaseUnreachable, StoresDisagree
 from tallystick.ledger.copying import BackupFile
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.model.aggregates import AggregateImport
 from tallystick.services.backup.warehouse_copy import replaced_warehouse
+from tallystick.settings import Settings
 from tallystick.warehouse import IdempotencyRecord, refuse_unfinished_lake
 from tallystick.warehouse.duckdb.copying import PORTABLE, checked
 from tallystick.warehouse.duckdb.storage import DuckDbStorage
@@ -154,6 +156,30 @@ async def test_no_server_starts_on_half_of_a_restore(tmp_path: Path, monkeypatch
     await asyncio.to_thread(lambda: refuse_unfinished_lake(connecting(url)))
     async with node(url, tmp_path, "b"):
         pass
+
+
+async def test_the_doctor_reads_the_lake(tmp_path: Path) -> None:
+    url = await asyncio.to_thread(fresh_lake, tmp_path / "hits")
+    stored = LakeStorage(connecting(url), url, str(tmp_path / "hits"))
+    settings = Settings(data=tmp_path / "data", database=url, lake=str(tmp_path))
+
+    def checks(*, thorough: bool = False) -> dict[str, tuple[str, str]]:
+        return {check.what: (check.status, check.result) for check in damages(settings, thorough=thorough)}
+
+    await asyncio.to_thread(stored.replace, await an_embedded_copy(tmp_path / "embedded"))
+    found = await asyncio.to_thread(lambda: checks(thorough=True))
+    assert {what: status for what, (status, _) in found.items()} == dict.fromkeys(
+        ("lake files", "stores", "every hit", "visits"), "OK"
+    )
+    assert found["lake files"][1].endswith("3,001 hits")
+    await asyncio.to_thread(lambda: stored.note_restore(unfinished=True))
+    found = await asyncio.to_thread(checks)
+    assert (list(found), found["lake files"][0]) == (["lake files"], "FAIL")
+    await asyncio.to_thread(lambda: stored.note_restore(unfinished=False))
+    for file in (tmp_path / "hits").rglob("*.parquet"):
+        file.unlink()
+    found = await asyncio.to_thread(checks)
+    assert found["visits"][0] == "FAIL"
 
 
 def test_a_lake_that_is_ahead_of_its_ledger_is_told(tmp_path: Path) -> None:

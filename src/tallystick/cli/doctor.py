@@ -37,7 +37,7 @@ from tallystick.services.operating.backups import last_backup
 from tallystick.services.operating.findings import BACKUP_OLD_MS
 from tallystick.services.privacy import open_to_others
 from tallystick.settings import Settings, lifetime_text
-from tallystick.warehouse import WarehouseStorage, lake_standing, warehouse_storage
+from tallystick.warehouse import WarehouseStorage, lake_standing, refuse_unfinished_lake, warehouse_storage
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.surface import default_rates
 
@@ -129,12 +129,14 @@ def damages(settings: Settings, *, thorough: bool) -> Iterator[Check]:
     if settings.database is None:
         yield _sqlite_file("ledger file", settings.data / LEDGER_FILE, thorough=thorough)
     if settings.lake is not None:
+        yield from _stored_in_lake(settings, thorough=thorough)
         return
     for what, file in warehouse_storage(settings.data).sqlite_files().items():
         yield _sqlite_file(what, file, thorough=thorough)
+    storage, in_use = warehouse_storage(settings.data), server_runs(settings.data)
     if thorough:
-        yield _every_hit(settings.data)
-    yield _visits(settings.data, thorough=thorough)
+        yield _every_hit(storage, in_use=in_use)
+    yield _visits(storage, in_use=in_use, thorough=thorough)
     yield _stores(settings)
 
 
@@ -360,6 +362,35 @@ def _lake(settings: Settings, lake: str) -> Check:
     return Check("OK", "lake", result)
 
 
+def _stored_in_lake(settings: Settings, *, thorough: bool) -> Iterator[Check]:
+    """Whether the lake can be read and fits the ledger; no check if there is none yet, or its database is away."""
+    from tallystick.ledger.postgresql import PostgresqlDatabase  # noqa: PLC0415  # only where it is used
+    from tallystick.services.stores import marks_of, stored_hits  # noqa: PLC0415  # not needed by other checks
+
+    try:
+        database = open_database(settings.database, settings.data)
+        if not isinstance(database, PostgresqlDatabase) or lake_standing(partial(opened, database)) is None:
+            return
+        storage = stored_hits(database, settings.lake, settings.data)
+        if not storage.exists():
+            return
+    except TallystickError:
+        return
+    try:
+        refuse_unfinished_lake(partial(opened, database))
+        size = f"{storage.size_bytes() / (1 << 20):,.1f} MB"
+        yield Check("OK", "lake files", f"{storage.describe()}: {size}, {storage.count():,} hits")
+        disagreement = storage.disagreement(marks_of(database))
+    except TallystickError as error:
+        yield Check("FAIL", "lake files", str(error))
+        return
+    fits = "the ledger and the lake fit together"
+    yield Check("FAIL" if disagreement else "OK", "stores", disagreement or fits)
+    if thorough:
+        yield _every_hit(storage, in_use=False)
+    yield _visits(storage, in_use=False, thorough=thorough)
+
+
 def _backup(data: Path) -> Check:
     """Whether the last backup that was noted is new enough."""
     note = last_backup(data)
@@ -439,22 +470,20 @@ def _sqlite_file(what: str, file: Path, *, thorough: bool) -> Check:
     )
 
 
-def _every_hit(data: Path) -> Check:
-    storage, in_use = warehouse_storage(data), server_runs(data)
+def _every_hit(storage: WarehouseStorage, *, in_use: bool) -> Check:
     try:
         if not storage.exists():
-            return Check("OK", "every hit", f"{data} has no hits yet")
+            return Check("OK", "every hit", f"{storage.describe()} has no hits yet")
         read = f"{storage.read_everything(in_use=in_use):,} hits were read"
         return Check("OK", "every hit", f"{read}{COPIED if in_use else ''}")
     except (TallystickError, OSError) as error:
         return Check("FAIL", "every hit", f"{error}: restore a backup")
 
 
-def _visits(data: Path, *, thorough: bool) -> Check:
-    storage, in_use = warehouse_storage(data), server_runs(data)
+def _visits(storage: WarehouseStorage, *, in_use: bool, thorough: bool) -> Check:
     try:
         if not storage.exists():
-            return Check("OK", "visits", f"{data} has no hits yet")
+            return Check("OK", "visits", f"{storage.describe()} has no hits yet")
         if in_use and not thorough:
             return Check("OK", "visits", "the running server keeps them; --thorough compares a copy with the hits")
         wrong, right = _compared_visits(storage, in_use=in_use) if thorough else _added_visits(storage)
