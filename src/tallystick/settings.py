@@ -277,6 +277,7 @@ LISTEN = Parameter(
 )
 DEFAULT_LISTEN: tuple[ListenAddress, ...] = (Listen("127.0.0.1", 8080),)
 
+BASE_PATH = Parameter(converter=_base_path, n_tokens=1, accepts_keys=False, metavar="PATH", show_default=False)
 SECONDS = Parameter(converter=_seconds, n_tokens=1, accepts_keys=False, metavar="SECONDS", show_default="{:g}".format)
 
 
@@ -401,17 +402,7 @@ class Settings(ConnectionSettings, AnalyticsSettings, CounterSettings):
     """The URL under which people reach this server, for example https://count.example.com; used for links, invites and
     cookies. Needed behind a proxy that forwards neither the scheme nor the host. A path is given by --base-path."""
 
-    base_path: Annotated[
-        str,
-        Parameter(
-            env_var="TALLYSTICK_BASE_PATH",
-            converter=_base_path,
-            n_tokens=1,
-            accepts_keys=False,
-            metavar="PATH",
-            show_default=False,
-        ),
-    ] = ""
+    base_path: Annotated[str, BASE_PATH, Parameter(env_var="TALLYSTICK_BASE_PATH")] = ""
     """The path under which this server is reached on its host, for example /stats; everything it serves is below it. A
     proxy passes the path on as it is."""
 

@@ -152,9 +152,15 @@ def test_it_keeps_a_directory_that_it_is_given_and_fills_it_once(tmp_path: Path)
     before = warehouse_storage(data).count()
     assert before > 2_000
     assert len(listed_pages(data)) >= 15
-    with the_demo(tmp_path, "--data", str(data)) as running:
+    # Under a path, too: the addresses that it prints are those that answer.
+    with the_demo(tmp_path, "--data", str(data), "--base-path", "/stats") as running:
         wait_for("Ctrl-C", running)
         assert "Inventing" not in running.output
+        (opened, *_) = re.findall(r"open +(\S+)", running.output)
+        assert opened.startswith(f"{running.url}/sites/")
+        assert running.url.endswith("/stats")
+        assert httpx.get(opened).status_code == 200
+        assert httpx.get(running.url.removesuffix("stats")).status_code == 404
         assert not logs_in(running.url, first)
         assert logs_in(running.url, password_of(running))
         assert stopped(running) == 0

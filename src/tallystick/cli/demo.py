@@ -30,7 +30,7 @@ from tallystick.model.site import Site
 from tallystick.server.listening import Listen, ListenAddress, Listeners, open_listeners
 from tallystick.services.accounts.accounts import account_by_email, set_password
 from tallystick.services.accounts.passwords import hash_password
-from tallystick.settings import DEFAULT_LISTEN, LISTEN, Settings, whole_number
+from tallystick.settings import BASE_PATH, DEFAULT_LISTEN, LISTEN, Settings, whole_number
 
 VISITS = 75_000
 """With pages and events about 200,000 hits."""
@@ -43,6 +43,7 @@ PASSWORD_BYTES = 9
 def demo(
     *,
     listen: Annotated[tuple[ListenAddress, ...], LISTEN] = DEFAULT_LISTEN,
+    base_path: Annotated[str, BASE_PATH] = "",
     visits: Annotated[int, whole_number(FEWEST, MOST)] = VISITS,
     data: Annotated[Path | None, Parameter(metavar="DIR", show_default=False)] = None,
 ) -> None:
@@ -54,18 +55,28 @@ def demo(
 
     Args:
         listen: Address and port, or the path of a Unix socket. May be repeated or separated by commas.
+        base_path: The path under which the demo is reached on its host, for example /stats. A proxy passes it on as it
+            is.
         visits: How many visits to invent, with two to three hits each.
         data: Keep the demo in this directory, which must be new, empty or an earlier demo's. Such a one is served as
             it is.
     """
     if sources.of("listen") != "flag":
         listen = DEFAULT_LISTEN
+    if sources.of("base_path") != "flag":
+        base_path = ""
     if sources.of("data") != "flag":
         data = None
     configure_logs("text")
     allow_many_connections()
     with _directory(data) as folder:
-        settings = Settings(data=folder, listen=listen, durability="relaxed", default_site=SITES[0].domain)
+        settings = Settings(
+            data=folder,
+            listen=listen,
+            base_path=base_path,
+            durability="relaxed",
+            default_site=SITES[0].domain,
+        )
         with held_data_directory(folder), open_listeners(listen, (), socket_mode=settings.socket_mode) as listeners:
             uvloop.run(_Demo(settings, listeners, visits, kept=data is not None).run())
     # As after serve: a normal exit would make DuckDB's bindings print objects that Python has not released.
@@ -160,8 +171,8 @@ class _Demo:
     def _greet(self, sites: Sequence[Site], password: str | None) -> None:
         first = min(self._listeners.addresses, key=lambda address: not isinstance(address, Listen))
         url = url_of(first)
-        base = url or ""
-        lines = [f"Tallystick {__version__} shows its demo at {url or first}"]
+        base = (url or "") + self._settings.base_path
+        lines = [f"Tallystick {__version__} shows its demo at {base if url else first}"]
         lines += [f"  open      {base}/sites/{site.address_name}" for site in sites]
         if password:
             lines.append(f"  log in    {base}/login as {EMAIL} with the password {password}")

@@ -100,8 +100,9 @@ def test_everything_is_under_the_path(browser: Browser, behind: Behind, name: st
         assert {each["path"] for each in context.cookies()} == {BASE}
         see_a_visit_arrive(browser, page, url, f"/hello-{name}")
         count_on_two_pages(page, url)
-        if name == "nginx-path":  # the worker is the same behind any proxy
+        if name == "nginx-path":  # the worker and the scripts are the same behind any proxy
             count_without_a_network(page, watched)
+            see_numbers_on_another_website(browser, url)
         page.goto("sites")
         assert page.evaluate("fetch('hit/example.com/visits').then((answer) => answer.status)") == 200
         page.goto("badge/example.com/visits")
@@ -135,6 +136,39 @@ def see_a_visit_arrive(browser: Browser, page: Page, url: str, path: str) -> Non
     page.get_by_role("link", name=path, exact=True).first.click()
     page.wait_for_url(f"**{BASE}/sites/**hello**")
     assert page.evaluate("window.kept"), "pages of statistics are swapped, not loaded"
+
+
+NUMBERS = """
+<script defer src="{url}tally.js"></script>
+<tally-count namespace="example.com" key="by-element" mode="hit" live></tally-count>
+<script src="{url}countapi.js"></script><b id="by-script"></b><b id="by-module"></b>
+<script>
+const show = (id) => ({{ value }}) => document.querySelector(id).append(value)
+countapi.hit("example.com", "by-script").then(show("#by-script"))
+</script>
+<script type="module">
+import countapi from "{url}countapi.mjs"
+countapi.hit("example.com", "by-module").then(show("#by-module"))
+</script>
+<script defer src="{url}busuanzi.js"></script><b id="busuanzi_value_site_pv"></b>
+<img src="{url}badge/example.com/by-badge.svg?count" alt="a badge">
+"""
+
+
+def see_numbers_on_another_website(browser: Browser, url: str) -> None:
+    """Each script and picture for pages of others finds the server under its path."""
+    with website(NUMBERS.format(url=url)) as address, browser.new_context(ignore_https_errors=True) as context:
+        watched, page = Watched(context), context.new_page()
+        page.goto(f"{address}/numbers")
+        for place in ("tally-count", "#by-script", "#by-module", "#busuanzi_value_site_pv"):
+            expect(page.locator(place)).to_have_text("1", timeout=SOON_MS)
+        wait_until(page, "document.querySelector('img').naturalWidth > 0")
+        # The element's number is live: it follows what others count.
+        assert page.evaluate(f"fetch('{url}hit/example.com/by-element').then((answer) => answer.status)") == 200
+        expect(page.locator("tally-count")).to_have_text("2", timeout=SOON_MS)
+        assert page.evaluate(f"fetch('{url}get/example.com/by-badge').then((answer) => answer.json())") == {"value": 1}
+    assert watched.complaints == []
+    assert watched.outside == []
 
 
 def count_on_two_pages(page: Page, url: str) -> None:
