@@ -1,5 +1,6 @@
 """A file of public counters that one server has, as the others see it."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -14,7 +15,9 @@ from support.people import a_person
 from tallystick.errors import InputRefused
 from tallystick.ledger import open_database
 from tallystick.model.account import Account
-from tallystick.services.counting.counter_uploads import GONE, CounterUpload, CounterUploads, State
+from tallystick.services.counting import counter_uploads
+from tallystick.services.counting.counter_uploads import GONE, INTERRUPTED, CounterUpload, CounterUploads, State
+from tallystick.services.file_places import FolderPlace
 
 LINES = b"example.com/visits,136\n"
 
@@ -88,12 +91,77 @@ async def test_a_newer_file_on_another_server_takes_its_place(servers: tuple[Ser
     assert (await ledger.find(a_key("other"))) is not None
 
 
+async def stop(server: Server) -> None:
+    """Let the server that has the file be one that has stopped.
+
+    Args:
+        server: another one.
+    """
+    await server.uploads._ledger.write(  # noqa: SLF001  # its connection
+        lambda session: session.connection.execute("UPDATE counter_upload SET seen = seen - '1m'::interval")
+    )
+
+
+async def test_where_all_servers_find_files_another_one_takes_over(
+    servers: tuple[Server, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = servers
+    files = FolderPlace(tmp_path / "counters")
+    for server in servers:
+        monkeypatch.setattr(server.uploads, "_place", files)
+    await one.send()
+    await two.work()
+    assert two.uploads.current is None, "its server answers"
+    await stop(two)
+    assert await two.state() == "checking"
+    await two.work()
+    assert await one.state() == await two.state() == "checked"
+    # The first one was frozen, and goes on.
+    await one.work()
+    assert (one.uploads.current, await one.state()) == (None, "checked")
+
+    await one.uploads.begin()
+    await stop(one)
+    for _ in range(2):
+        await one.work()
+    assert await one.state() == "done", "it was asked to import the file that it has taken over"
+    assert await one.uploads._ledger.find(a_key("visits")) is not None  # noqa: SLF001  # its counters
+    await two.work()
+    assert await asyncio.to_thread(files.names) == {}
+
+    await one.send(b"example.com/other,1\n")
+    await one.work()
+    await one.uploads.begin()
+    await one.uploads.post()
+    await stop(two)
+    await two.work()
+    newest = await one.uploads.newest()
+    assert newest is not None
+    assert (newest.state, newest.error, newest.ready) == ("failed", INTERRUPTED, True)
+    await one.work()
+    await two.uploads.begin()
+    await two.work()
+    assert await one.state() == "done"
+
+    await one.send()
+    await one.work()
+    for name in await asyncio.to_thread(files.names):
+        await asyncio.to_thread(files.remove, name)
+    await stop(two)
+    await two.work()
+    newest = await one.uploads.newest()
+    assert newest is not None
+    assert (newest.error, newest.ready) == (GONE, False)
+    await asyncio.to_thread((files.work / "left.counters").touch)
+    monkeypatch.setattr(counter_uploads, "KEPT_S", 0.0)
+    await one.uploads.sweep()
+    assert await asyncio.to_thread(files.names) == {}
+
+
 async def test_a_server_that_is_gone_takes_its_file_along(servers: tuple[Server, Server]) -> None:
     one, two = servers
     await one.send()
-    await two.uploads._ledger.write(  # noqa: SLF001  # its connection
-        lambda session: session.connection.execute("UPDATE counter_upload SET seen = seen - '1m'::interval")
-    )
+    await stop(two)
     newest = await two.uploads.newest()
     assert newest is not None
     assert (newest.state, newest.error, newest.ready) == ("failed", GONE, False)

@@ -144,7 +144,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         warehouse=warehouse,
         clock=clock,
         counting=Counting(ledger, counter_lifetime, in_flight),
-        counter_uploads=CounterUploads(ledger, counter_lifetime, data),
+        counter_uploads=CounterUploads(ledger, counter_lifetime, data, place("counters") if warehouse.shared else None),
         counter_numbers=CounterNumbers(ledger),
         many_counters=ManyCounters(ledger, counter_lifetime, in_flight),
         owned_counters=OwnedCounters(ledger, in_flight),

@@ -3,12 +3,14 @@
 A file is checked first, and imported when the one who has sent it says so. There is one at a time. It has no name on
 the disk, so nothing is left of it when the server ends; it can be sent again, since counters that exist are kept. Of
 several servers on one ledger one has the file; the others show its state, and ask it to import or to forget the file.
+Where they have a place for files, another one takes it over when that server stops.
 """
 
 import asyncio
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -29,6 +31,7 @@ from tallystick.services.counting.counter_export import export
 from tallystick.services.counting.counter_files import Format, Line, from_csv, from_json
 from tallystick.services.counting.counter_import import Imported, predicted, writes_of
 from tallystick.services.counting.upload_board import Posted, UploadBoard
+from tallystick.services.file_places import FilePlace
 from tallystick.tasks import BackgroundTask
 
 FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -48,6 +51,10 @@ POSTED_EVERY_S = 1.0
 
 WORKING = ("checking", "importing")
 GONE = "the server that had the file has stopped: send the file again"
+INTERRUPTED = "the server that imported the file has stopped: import it again"
+KEPT_S = 24 * 3_600.0
+"""How long a file is kept that is not the newest one: a server may be about to post it."""
+SWEPT_EVERY_S = 3_600.0
 State = Literal["checking", "checked", "importing", "done", "failed"]
 
 log = structlog.get_logger()
@@ -65,6 +72,7 @@ class CounterUpload(Struct, kw_only=True):
         imported: what it has done.
         bad: number and reason of the first lines that cannot be read. A file that has one is not imported.
         error: why the check or the import has ended early.
+        file: its name where all servers find it; empty if its server alone has it.
     """
 
     name: str
@@ -78,6 +86,7 @@ class CounterUpload(Struct, kw_only=True):
     imported: Imported = field(default_factory=Imported)
     bad: list[tuple[int, str]] = field(default_factory=list)
     error: str = ""
+    file: str = ""
 
     @property
     def working(self) -> bool:
@@ -96,10 +105,11 @@ class CounterUploads:
     Args:
         lifetime: of counters without ``expires``, in ms.
         data: the data directory, where files lie while they are needed.
+        place: where all servers find files; None if they have no such place.
     """
 
-    def __init__(self, ledger: Ledger, lifetime: int, data: Path) -> None:
-        self._ledger, self._lifetime, self._data = ledger, lifetime, data
+    def __init__(self, ledger: Ledger, lifetime: int, data: Path, place: FilePlace | None = None) -> None:
+        self._ledger, self._lifetime, self._data, self._place = ledger, lifetime, data, place
         self._sent = asyncio.Event()
         self._exporting = asyncio.Lock()
         self._stream: BinaryIO | None = None
@@ -112,7 +122,13 @@ class CounterUploads:
         reads = BackgroundTask(
             "counter-files", self.read_file, LOOKED_EVERY_S, trigger=self._sent, overdue_after=IMPORTED_WITHIN_S
         )
-        return [reads, BackgroundTask("posted-files", self.post, POSTED_EVERY_S)] if self._board else [reads]
+        if self._board is None:
+            return [reads]
+        return [
+            reads,
+            BackgroundTask("posted-files", self.post, POSTED_EVERY_S),
+            *([BackgroundTask("old-counter-files", self.sweep, SWEPT_EVERY_S)] if self._place else []),
+        ]
 
     async def newest(self) -> CounterUpload | None:
         """The file that was sent last, to whichever server.
@@ -123,7 +139,7 @@ class CounterUploads:
         posted = None if self._board is None else await self._board.newest()
         if self._board is None or (posted is not None and posted.own):
             return self.current
-        return None if posted is None else _shown(posted)
+        return None if posted is None else self._shown(posted)
 
     async def post(self) -> None:
         """Tell the other servers how far the file of this one is, and do what one of them wants.
@@ -131,17 +147,54 @@ class CounterUploads:
         Raises:
             StoreUnavailable
         """
-        if self._board is None or self.current is None:
+        if self._board is None:
             return
-        encoded = _encode(self.current)
-        if encoded == self._posted and not (self.current.working or self.current.ready):
-            return  # it has ended, and all know
+        if self.current is None:
+            await self._take_over(self._board)
+            return
+        upload = self.current
+        encoded = _encode(upload)
+        if encoded == self._posted and not (upload.working or upload.ready):
+            await self._take_over(self._board)  # its own has ended, and all know
+            return
         begins = await self._board.note(encoded)
         self._posted = encoded
         if begins is None:
-            self._forget()
-        elif begins and self.current.ready:
-            self._begin(self.current)
+            # Another server has it, or it is not the newest any more. What is being read of it ends.
+            self.current = None
+            if not upload.working:
+                self._close()
+        elif begins and upload.ready:
+            self._begin(upload)
+
+    async def _take_over(self, board: UploadBoard) -> None:
+        """Go on with the file of a server that has stopped."""
+        posted = await board.newest()
+        if self._place is None or posted is None or posted.own or posted.answers:
+            return
+        upload = _decode(posted)
+        if not upload.file or not (upload.working or upload.ready) or not await board.take(posted.server):
+            return
+        if upload.state == "importing":
+            upload.state, upload.error = "failed", INTERRUPTED  # what it has replaced may have been counted since
+        try:
+            self._stream = await asyncio.to_thread(_opened, self._place, upload.file)
+        except FileNotFoundError:
+            upload.state, upload.found, upload.error = "failed", Imported(), GONE
+        if upload.state == "checking":
+            upload.bad = []
+            self._sent.set()
+        self.current = upload
+
+    async def sweep(self) -> None:
+        """Remove files that servers have left which stopped.
+
+        Raises:
+            StoreUnavailable
+        """
+        newest = None if self._board is None else await self._board.newest()
+        if self._place is not None:
+            await asyncio.to_thread(_remove_old, self._place, "" if newest is None else _decode(newest).file)
 
     def arriving(self, announced: int) -> BinaryIO:
         """A file for what arrives. Blocks.
@@ -166,9 +219,16 @@ class CounterUploads:
             StoreUnavailable: other servers cannot be told of it.
         """
         self._refuse_a_second()
+        if self._place is not None:
+            upload.file = f"{secrets.token_hex(8)}.counters"
+            await asyncio.to_thread(_kept, self._place, upload.file, stream)
+        before = None if self._board is None else await self._board.newest()
         if self._board is not None and not await self._board.put(_encode(upload), WORKING):
+            await self._removed(upload)
             raise _second()
-        self._forget()
+        if before is not None:
+            await self._removed(_decode(before))
+        await self._forget()
         self.current, self._stream = upload, stream
         self._sent.set()
 
@@ -181,7 +241,7 @@ class CounterUploads:
         """
         posted = None if self._board is None else await self._board.newest()
         if self._board is not None and posted is not None and not posted.own:
-            upload = _shown(posted)
+            upload = self._shown(posted)
             if upload.ready and await self._board.begin(posted.server, _encode(replace(upload, state="importing"))):
                 return
         elif self.current is not None and self.current.ready:
@@ -201,16 +261,20 @@ class CounterUploads:
             return
         if self._board is not None:
             await self._board.forget()
-        self._forget()
+        await self._forget()
+        if newest is not None:
+            await self._removed(newest)
 
     def _begin(self, upload: CounterUpload) -> None:
         upload.state, upload.error = "importing", ""
         self._sent.set()
 
-    def _forget(self) -> None:
+    async def _forget(self) -> None:
         if self.current is None or not self.current.working:
+            upload, self.current = self.current, None
             self._close()
-            self.current = None
+            if upload is not None:
+                await self._removed(upload)
 
     async def read_file(self) -> None:
         """Check or import the file, if there is one to read."""
@@ -218,8 +282,9 @@ class CounterUploads:
         if upload is None or not upload.working or self._stream is None:
             return
         checked = upload.state == "checking"
+        stream = self._stream
         try:
-            await self._read(upload, self._stream)
+            await self._read(upload, stream)
         except (InputRefused, StoreUnavailable) as error:
             upload.state, upload.error = "failed", str(error)
         except Exception as error:
@@ -228,8 +293,13 @@ class CounterUploads:
             raise
         else:
             upload.state = "checked" if checked else "done"
-        if upload.state == "done" or not (upload.working or upload.ready):
+        if self.current is not upload:
+            if self._stream is stream:
+                self._stream = None
+            stream.close()
+        elif upload.state == "done" or not (upload.working or upload.ready):
             self._close()
+            await self._removed(upload)
 
     async def exported(self, form: Format) -> AsyncIterator[bytes]:
         """A consistent snapshot of all public counters, encoded.
@@ -267,6 +337,9 @@ class CounterUploads:
         await asyncio.to_thread(stream.seek, 0)
         lines = read(stream, now, self._lifetime)
         while batch := await asyncio.to_thread(lambda: list(islice(lines, LINES_AT_ONCE))):
+            if self.current is not upload:
+                msg = "another server goes on with the file"
+                raise InputRefused(msg)
             good = [line for line in batch if isinstance(line, Line)]
             writes = writes_of(good, now, replaces=upload.replaces)
             done.add(good, await (self._stored(writes) if importing else self._ledger.read(predicted, writes, now)))
@@ -308,10 +381,24 @@ class CounterUploads:
         if self.current is not None and self.current.working:
             raise _second()
 
+    def _shown(self, posted: Posted) -> CounterUpload:
+        """The file of another server, as it says."""
+        upload = _decode(posted)
+        # Where others find the file, one of them goes on with it.
+        if posted.answers or upload.file or not (upload.working or upload.ready):
+            return upload
+        return replace(upload, state="failed", found=Imported(), error=GONE)
+
     def _close(self) -> None:
         if self._stream is not None:
             self._stream.close()
         self._stream = None
+
+    async def _removed(self, upload: CounterUpload) -> None:
+        """Remove a file from where all servers find it; what cannot be removed now is by ``sweep``."""
+        if self._place is not None and upload.file:
+            with suppress(StoreBusy):
+                await asyncio.to_thread(self._place.remove, upload.file)
 
 
 def _second() -> InputRefused:
@@ -322,9 +409,38 @@ def _encode(upload: CounterUpload) -> str:
     return msgspec.json.encode(upload).decode()
 
 
-def _shown(posted: Posted) -> CounterUpload:
-    """The file of another server, as it says."""
-    upload = msgspec.json.decode(posted.upload, type=CounterUpload)
-    if posted.answers or not (upload.working or upload.ready):
-        return upload
-    return replace(upload, state="failed", found=Imported(), error=GONE)
+def _decode(posted: Posted) -> CounterUpload:
+    return msgspec.json.decode(posted.upload, type=CounterUpload)
+
+
+def _kept(place: FilePlace, name: str, stream: BinaryIO) -> None:
+    """Let all servers have a file that has arrived. Blocks."""
+    place.work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    arriving = place.work / f"{name}.arriving"
+    try:
+        stream.seek(0)
+        with arriving.open("xb") as copy:
+            shutil.copyfileobj(stream, copy, SENT_AT_ONCE)
+        place.keep(arriving, name)
+        place.let_go(name)
+    finally:
+        arriving.unlink(missing_ok=True)
+
+
+def _opened(place: FilePlace, name: str) -> BinaryIO:
+    """A file that another server has taken. Blocks.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    stream = place.fetch(name).open("rb")
+    place.let_go(name)
+    return stream
+
+
+def _remove_old(place: FilePlace, needed: str) -> None:
+    """Remove files that are not the newest one. Blocks."""
+    for name, age in place.names().items():
+        if age >= KEPT_S and not (needed and name.startswith(needed)):
+            place.remove(name)
+    place.tidy()

@@ -66,6 +66,14 @@ class UploadBoard:
         """
         return bool(await self._ledger.write(_begin, server, upload))
 
+    async def take(self, gone: str) -> bool:
+        """Take over the file of a server that has stopped; False if that or another server has it.
+
+        Args:
+            gone: the server.
+        """
+        return bool(await self._ledger.write(_take, self._server, gone))
+
     async def forget(self) -> None:
         """Take the newest file away; its server forgets it."""
         await self._ledger.write(_forget)
@@ -90,6 +98,10 @@ def _newest(session: Session) -> Any:  # noqa: ANN401  # a row
 
 def _begin(session: Session, server: str, upload: str) -> int:
     return int(session.queries.begin_upload(session.connection, server=server, upload=upload))
+
+
+def _take(session: Session, server: str, gone: str) -> int:
+    return int(session.queries.take_upload(session.connection, server=server, gone=gone, seconds=GONE_AFTER_S))
 
 
 def _forget(session: Session) -> None:

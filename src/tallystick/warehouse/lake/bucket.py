@@ -164,5 +164,5 @@ def _translated() -> Iterator[None]:
         msg = f"the storage of the lake refused {error.operation_name}: {code}"
         raise StoreBusy(msg) from error
     except (BotoCoreError, Boto3Error) as error:
-        msg = f"the storage of the lake does not answer ({type(error).__name__}); try again later"
+        msg = "the storage of the lake does not answer: try again later"
         raise StoreBusy(msg) from error

@@ -28,6 +28,11 @@ SELECT server, upload, seen > clock_timestamp() - :seconds::double precision * i
 -- Ask the server that has a file to import it. Returns 1 on success.
 UPDATE counter_upload SET begins = true, upload = :upload WHERE server = :server;
 
+-- name: take_upload(server, gone, seconds)!
+-- Take over the file of a server that has not written the row within some seconds. Returns 1 on success.
+UPDATE counter_upload SET server = :server, seen = clock_timestamp()
+WHERE server = :gone AND seen <= clock_timestamp() - :seconds::double precision * interval '1 second';
+
 -- name: forget_upload()!
 -- Forget the newest file.
 DELETE FROM counter_upload;

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from tallystick.errors import InputRefused
+from tallystick.errors import InputRefused, StoreBusy
 from tallystick.services.counting.counter_files import Format
 from tallystick.services.counting.counter_uploads import FORMATS, CounterUpload, CounterUploads
 from tallystick.surfaces.dashboard.admin.access import require_superuser
@@ -181,6 +181,8 @@ class CounterFilePages:
             await self._uploads.check(upload, received.file)
         except InputRefused as error:
             received.problems = problems_of(error)
+        except StoreBusy as error:
+            received.problems = {"": [str(error)]}
         else:
             stack.pop_all()
 

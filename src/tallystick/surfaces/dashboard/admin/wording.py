@@ -168,6 +168,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "live-days": N_("tells open pages when a day begins"),
         "live-counters": N_("compares watched public counters with what is stored"),
         "counter-files": N_("checks and imports files of public counters"),
+        "old-counter-files": N_("deletes files of public counters that nobody imports any more"),
         "posted-files": N_("tells other servers of files of public counters"),
         "disk-history": N_("measures how the data grows"),
         "limits": N_("exchanges with other servers what limits have admitted"),

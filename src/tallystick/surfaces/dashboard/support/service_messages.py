@@ -167,6 +167,9 @@ PATTERNS = (
     N_("the server has ended %(number)s times while it was reading this file"),
     N_("the file could not be imported; the log of the server says why"),
     N_("the server that had the file has stopped: send the file again"),
+    N_("the server that imported the file has stopped: import it again"),
+    N_("the file is gone: send it again"),
+    N_("the storage of the lake does not answer: try again later"),
     # Addresses of statistics.
     N_("period: %(problem)s"),
     N_("compare: %(problem)s"),
