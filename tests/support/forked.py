@@ -1,9 +1,10 @@
-"""Servers forked from a process that has loaded their modules already, which else takes longer than most tests."""
+"""Commands forked from a process that has loaded their modules already, which else takes longer than most tests."""
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -24,7 +25,7 @@ class ForkedProcess:
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: str | Path) -> None:
         output, prints_to = _forks.Pipe(duplex=False)
         self._process = _forks.Process(
-            target=_run, args=(arguments, dict(environment), str(folder), prints_to), daemon=True
+            target=_run, args=(arguments, dict(environment), str(folder), prints_to, prints_to), daemon=True
         )
         self._process.start()
         prints_to.close()
@@ -60,12 +61,47 @@ class ForkedProcess:
         self.send_signal(signal.SIGKILL)
 
 
-def _run(arguments: Sequence[str], environment: Mapping[str, str], folder: str, prints_to: Connection) -> None:
+def forked_command(
+    arguments: Sequence[str], environment: Mapping[str, str], folder: str | Path, timeout: float
+) -> "subprocess.CompletedProcess[str]":
+    """Run ``tallystick`` with arguments to its end, like ``subprocess.run`` with ``capture_output``.
+
+    Args:
+        timeout: seconds until it is killed.
+
+    Raises:
+        subprocess.TimeoutExpired: it has not ended.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
+        prints_to, complains_to = (Connection(os.dup(file.fileno()), readable=False) for file in (out, err))
+        process = _forks.Process(
+            target=_run, args=(arguments, dict(environment), str(folder), prints_to, complains_to), daemon=True
+        )
+        process.start()
+        prints_to.close()
+        complains_to.close()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired([*arguments], timeout)
+        for file in (out, err):
+            file.seek(0)
+        return subprocess.CompletedProcess([*arguments], process.exitcode, out.read(), err.read())
+
+
+def _run(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: str,
+    prints_to: Connection,
+    complains_to: Connection,
+) -> None:
     from tallystick.cli.main import main  # noqa: PLC0415  # loaded before the fork
 
     os.dup2(prints_to.fileno(), 1)
-    os.dup2(prints_to.fileno(), 2)
+    os.dup2(complains_to.fileno(), 2)
     prints_to.close()
+    complains_to.close()
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # stays open
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
     os.environ.clear()

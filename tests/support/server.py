@@ -15,7 +15,7 @@ from threading import Thread
 
 import httpx
 
-from support.forked import ForkedProcess
+from support.forked import ForkedProcess, forked_command
 
 STARTS_WITHIN_S = 30.0
 FREE_PORT = "127.0.0.1:0"
@@ -47,16 +47,8 @@ def handing_over(sockets: Sequence[socket.socket]) -> list[str]:
 
 
 def tallystick(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end; output is captured, nothing is raised."""
-    return subprocess.run(
-        [sys.executable, "-m", "tallystick", *map(str, arguments)],
-        env=clean_environment(**variables),
-        cwd=tempfile.gettempdir(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """Run a command to its end in a process of its own; output is captured, nothing is raised."""
+    return forked_command([*map(str, arguments)], clean_environment(**variables), tempfile.gettempdir(), timeout=60)
 
 
 class RunningServer:
