@@ -57,6 +57,7 @@ def test_nobody_has_no_password(digest: str | None) -> None:
         *((blank, "must be more than one character repeated") for blank in (" " * 8, " \t" * 8, "a" * 50, "é" * 9)),
     ],
 )
+@pytest.mark.usefixtures("quick_passwords")
 def test_what_is_no_password_is_refused_in_one_wording(password: str, problem: str) -> None:
     with pytest.raises(InvalidFields) as refused:
         hash_password(password)
@@ -67,6 +68,7 @@ def test_what_is_no_password_is_refused_in_one_wording(password: str, problem: s
 @pytest.mark.parametrize(
     "password", ["8 chars.", "é1" * 26, "with \0 in it", "x1" * 64, "\U0001f40e " * 64, "a" * 63 + "b"]
 )
+@pytest.mark.usefixtures("quick_passwords")
 def test_any_other_text_of_8_to_128_characters_is_a_password(password: str) -> None:
     assert password_problems(password) == []
     assert password_matches(hash_password(password), password)

@@ -1,5 +1,6 @@
 """Files of a data directory that were lost, cut or put back from an older copy: a start refuses, or goes on above."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -95,8 +96,19 @@ class Crashed:
 
 
 @pytest.fixture
-async def crashed(tmp_path: Path) -> Crashed:
-    data = tmp_path / "live"
+def crashed(tmp_path: Path, crashed_once: Crashed) -> Crashed:
+    """A copy of the one crash: to bring it about takes longer than most tests."""
+    data, older = (copied(each, tmp_path / each.name) for each in (crashed_once.data, crashed_once.older))
+    return Crashed(data, older, crashed_once.newest_hit, crashed_once.newest_path)
+
+
+@pytest.fixture(scope="module")
+def crashed_once(tmp_path_factory: pytest.TempPathFactory) -> Crashed:
+    return asyncio.run(crash_in(tmp_path_factory.mktemp("crash")))
+
+
+async def crash_in(folder: Path) -> Crashed:
+    data = folder / "live"
     data.mkdir()
     async with opened(data) as stores:
         for number in range(5):
@@ -106,13 +118,13 @@ async def crashed(tmp_path: Path) -> Crashed:
     async with opened(data) as stores:
         await visit(stores, "/before")
         await in_columns(stores)
-        older = copied(data, tmp_path / "older")
+        older = copied(data, folder / "older")
         for number in range(8):
             newest = await visit(stores, f"/page-{number}")
             await in_columns(stores)
         await note(*stores, {})
         newest = await visit(stores, "/last")  # only in the journal
-        crash = copied(data, tmp_path / "crashed")
+        crash = copied(data, folder / "crashed")
     return Crashed(crash, older, *newest)
 
 
