@@ -323,48 +323,46 @@ async def test_rows_of_a_page_have_details(analytics: Analytics, page: str, rows
     assert found == {"stats": [{"name": name, "count": count} for name, count in rows], "more": False}
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "paths"),
-    [
-        ("path", "/B", ["/b"]),
-        ("path", "/none", []),
-        ("ref", "google", ["/a"]),
-        ("ref", "(unknown)", ["/b", "click"]),
-        ("country", "nl", ["/a", "/b"]),
-        ("country", "(unknown)", ["click"]),
-        ("browser", "FIREFOX", ["/a"]),
-        ("system", "linux", ["/b"]),
-        ("language", "nld", ["/b"]),
-        ("size", "phone", ["/a"]),
-        ("size", "unknown", ["/b", "click"]),
-        ("campaign", "SPRING", ["/b"]),
-        ("campaign", "1", ["/b"]),
-        ("campaign", "none", []),
-        ("campaign", "(unknown)", ["/a", "click"]),
-        ("event", "true", ["click"]),
-        ("event", "0", ["/a", "/b"]),
-    ],
-)
-async def test_every_statistic_takes_every_filter(
-    analytics: Analytics, name: str, value: str, paths: list[str]
-) -> None:
+FILTERS: list[tuple[str, str, list[str]]] = [
+    ("path", "/B", ["/b"]),
+    ("path", "/none", []),
+    ("ref", "google", ["/a"]),
+    ("ref", "(unknown)", ["/b", "click"]),
+    ("country", "nl", ["/a", "/b"]),
+    ("country", "(unknown)", ["click"]),
+    ("browser", "FIREFOX", ["/a"]),
+    ("system", "linux", ["/b"]),
+    ("language", "nld", ["/b"]),
+    ("size", "phone", ["/a"]),
+    ("size", "unknown", ["/b", "click"]),
+    ("campaign", "SPRING", ["/b"]),
+    ("campaign", "1", ["/b"]),
+    ("campaign", "none", []),
+    ("campaign", "(unknown)", ["/a", "click"]),
+    ("event", "true", ["click"]),
+    ("event", "0", ["/a", "/b"]),
+]
+
+
+async def test_every_statistic_takes_every_filter(analytics: Analytics) -> None:
     await tell(
         analytics,
         a_visit("/a", ref="Google", ref_scheme="g", country="NL", browser="Firefox", width=300),
         a_visit("/b", country="NL", system="Linux", language="nld", campaign="Spring"),
         a_visit("click"),
     )
-    asked = {name: value}
-    total = await stats(analytics, "total", **asked)
-    assert total["total"] == total["total_utc"] == len(paths)
-    assert sorted(hit["path"] for hit in (await stats(analytics, "hits", **asked))["hits"]) == paths
-    for page in ("browsers", "systems", "locations", "languages", "sizes", "toprefs"):
-        assert sum(row["count"] for row in (await stats(analytics, page, **asked))["stats"]) == len(paths)
-    assert len((await stats(analytics, "campaigns", **asked))["stats"]) == ("/b" in paths)
-    assert len((await stats(analytics, "hits/1", **asked))["refs"]) == ("/a" in paths)
-    for page in ("locations/NL", "campaigns/1", "toprefs/Google"):
-        found = await stats(analytics, page, **(asked if name not in ("country", "campaign", "ref") else {}))
-        assert sum(row["count"] for row in found["stats"]) <= 2
+    for name, value, paths in FILTERS:
+        asked = {name: value}
+        total = await stats(analytics, "total", **asked)
+        assert total["total"] == total["total_utc"] == len(paths), asked
+        assert sorted(hit["path"] for hit in (await stats(analytics, "hits", **asked))["hits"]) == paths, asked
+        for page in ("browsers", "systems", "locations", "languages", "sizes", "toprefs"):
+            assert sum(row["count"] for row in (await stats(analytics, page, **asked))["stats"]) == len(paths), asked
+        assert len((await stats(analytics, "campaigns", **asked))["stats"]) == ("/b" in paths), asked
+        assert len((await stats(analytics, "hits/1", **asked))["refs"]) == ("/a" in paths), asked
+        for page in ("locations/NL", "campaigns/1", "toprefs/Google"):
+            found = await stats(analytics, page, **(asked if name not in ("country", "campaign", "ref") else {}))
+            assert sum(row["count"] for row in found["stats"]) <= 2, asked
 
 
 async def test_filters_combine(analytics: Analytics) -> None:
@@ -475,46 +473,46 @@ async def test_limits_are_clamped(analytics: Analytics, limit: str) -> None:
     assert len(listed) == (101 if limit == "1000" else 1)
 
 
-@pytest.mark.parametrize(
-    ("path", "error"),
-    [
-        ("/stats/total?x=1", 'unknown parameter: "x"'),
-        ("/stats/total?limit=1", 'unknown parameter: "limit"'),
-        ("/stats/hits?after=1", 'unknown parameter: "after"'),
-        ("/stats/hits/1?filter=a", 'unknown parameter: "filter"'),
-        ("/paths?start=2020-01-01", 'unknown parameter: "start"'),
-        ("/stats/hits?include_paths=1,x", "invalid number in include_paths: x"),
-        ("/stats/hits?exclude_paths=x", "invalid number in exclude_paths: x"),
-        ("/stats/browsers?limit=x", "invalid query parameters"),
-        ("/stats/browsers?offset=1.5", "invalid query parameters"),
-        ("/stats/total?start=2020-01-01+10:00:00", "invalid query parameters"),
-        ("/stats/total?start=0001-01-01&end=9999-12-31", "invalid query parameters"),
-        ("/stats/total?timezone=Europe/Nowhere", "invalid query parameters"),
-        ("/stats/total?timezone=../../etc/passwd", "invalid query parameters"),
-        ("/stats/total?timezone=Europe", "invalid query parameters"),
-        ("/stats/total?timezone=right/UTC", "invalid query parameters"),
-        ("/stats/total?timezone=localtime", "invalid query parameters"),
-        ("/stats/total?metrics=visitors,x", "invalid query parameters"),
-        ("/stats/hits?metrics=bounce_rate", "invalid query parameters"),
-        ("/stats/hits?group=year", "invalid query parameters"),
-        ("/stats/hits?cursor=x", "invalid query parameters"),
-        ("/stats/total?size=huge", "invalid query parameters"),
-        ("/stats/sizes/huge", {"id": ["must be one of ‘phone, tablet, desktop, desktophd, unknown’"]}),
-        ("/stats/hits/x", {"path_id": ["must be a whole number"]}),
-        (
-            "/stats/x",
-            {"page": ["must be one of ‘browsers, systems, locations, languages, sizes, campaigns, toprefs’"]},
-        ),
-        (
-            "/stats/languages/nld",
-            {"page": ["must be one of ‘browsers, systems, locations, sizes, campaigns, toprefs’"]},
-        ),
-    ],
-)
-async def test_what_makes_no_sense_is_refused(analytics: Analytics, path: str, error: Any) -> None:
-    status, said = await refusal(analytics, path)
-    assert status == 400
-    assert said == error or (isinstance(error, str) and said.startswith(f"{error}: "))
+WITHOUT_SENSE: list[tuple[str, Any]] = [
+    ("/stats/total?x=1", 'unknown parameter: "x"'),
+    ("/stats/total?limit=1", 'unknown parameter: "limit"'),
+    ("/stats/hits?after=1", 'unknown parameter: "after"'),
+    ("/stats/hits/1?filter=a", 'unknown parameter: "filter"'),
+    ("/paths?start=2020-01-01", 'unknown parameter: "start"'),
+    ("/stats/hits?include_paths=1,x", "invalid number in include_paths: x"),
+    ("/stats/hits?exclude_paths=x", "invalid number in exclude_paths: x"),
+    ("/stats/browsers?limit=x", "invalid query parameters"),
+    ("/stats/browsers?offset=1.5", "invalid query parameters"),
+    ("/stats/total?start=2020-01-01+10:00:00", "invalid query parameters"),
+    ("/stats/total?start=0001-01-01&end=9999-12-31", "invalid query parameters"),
+    ("/stats/total?timezone=Europe/Nowhere", "invalid query parameters"),
+    ("/stats/total?timezone=../../etc/passwd", "invalid query parameters"),
+    ("/stats/total?timezone=Europe", "invalid query parameters"),
+    ("/stats/total?timezone=right/UTC", "invalid query parameters"),
+    ("/stats/total?timezone=localtime", "invalid query parameters"),
+    ("/stats/total?metrics=visitors,x", "invalid query parameters"),
+    ("/stats/hits?metrics=bounce_rate", "invalid query parameters"),
+    ("/stats/hits?group=year", "invalid query parameters"),
+    ("/stats/hits?cursor=x", "invalid query parameters"),
+    ("/stats/total?size=huge", "invalid query parameters"),
+    ("/stats/sizes/huge", {"id": ["must be one of ‘phone, tablet, desktop, desktophd, unknown’"]}),
+    ("/stats/hits/x", {"path_id": ["must be a whole number"]}),
+    (
+        "/stats/x",
+        {"page": ["must be one of ‘browsers, systems, locations, languages, sizes, campaigns, toprefs’"]},
+    ),
+    (
+        "/stats/languages/nld",
+        {"page": ["must be one of ‘browsers, systems, locations, sizes, campaigns, toprefs’"]},
+    ),
+]
+
+
+async def test_what_makes_no_sense_is_refused(analytics: Analytics) -> None:
+    for path, error in WITHOUT_SENSE:
+        status, said = await refusal(analytics, path)
+        assert status == 400, (path, error)
+        assert said == error or (isinstance(error, str) and said.startswith(f"{error}: ")), (path, error)
 
 
 async def test_a_page_that_there_is_not_is_said_before_the_token_is_looked_at(analytics: Analytics) -> None:

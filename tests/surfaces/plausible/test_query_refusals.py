@@ -250,28 +250,28 @@ async def test_goatcounters_addresses_stay_where_they_are(stats: Stats) -> None:
 NASTY = ["'; DROP TABLE hit; --", '"', "\\", "%", "_", "\x00", "$p0", "?", "{x}", "\u202e", "[[", "(?i)x", "🙂"]
 
 
-@pytest.mark.parametrize("text", NASTY)
-async def test_texts_are_never_a_part_of_a_statement(stats: Stats, text: str) -> None:
+async def test_texts_are_never_a_part_of_a_statement(stats: Stats) -> None:
     """As a value of every dimension with every operator, and as every name."""
-    names = [name for name in DIMENSIONS if name != "event:hostname"]
-    for operator, visitors in (("is", 0), ("contains", 0), ("is_not", 4), ("contains_not", 4)):
-        joined = "and" if operator.endswith("not") else "or"
-        found = await stats.rows(filters=[[joined, [[operator, name, [text]] for name in names]]])
-        assert found == [(visitors,)], operator
-        assert await stats.rows(filters=[[operator, "event:hostname", [text]]]) == [(visitors,)]
-    bodies: list[dict[str, Any]] = [
-        {"metrics": [text]},
-        {"dimensions": [text]},
-        {"date_range": text},
-        {"order_by": [[text, "asc"]]},
-        {"filters": [[text, "visit:source", ["x"]]]},
-        {"filters": [["is", text, ["x"]]]},
-        {text: 1},
-    ]
-    for body in bodies:
-        assert (await stats.refusal(**body))[0] == 400
-    assert (await stats.post(site_id=text, metrics=["visitors"], date_range="7d")).status == 401
-    assert await stats.rows(metrics=["events"]) == [(8,)]
+    for text in NASTY:
+        names = [name for name in DIMENSIONS if name != "event:hostname"]
+        for operator, visitors in (("is", 0), ("contains", 0), ("is_not", 4), ("contains_not", 4)):
+            joined = "and" if operator.endswith("not") else "or"
+            found = await stats.rows(filters=[[joined, [[operator, name, [text]] for name in names]]])
+            assert found == [(visitors,)], operator
+            assert await stats.rows(filters=[[operator, "event:hostname", [text]]]) == [(visitors,)], text
+        bodies: list[dict[str, Any]] = [
+            {"metrics": [text]},
+            {"dimensions": [text]},
+            {"date_range": text},
+            {"order_by": [[text, "asc"]]},
+            {"filters": [[text, "visit:source", ["x"]]]},
+            {"filters": [["is", text, ["x"]]]},
+            {text: 1},
+        ]
+        for body in bodies:
+            assert (await stats.refusal(**body))[0] == 400, text
+        assert (await stats.post(site_id=text, metrics=["visitors"], date_range="7d")).status == 401, text
+        assert await stats.rows(metrics=["events"]) == [(8,)], text
 
 
 DIMENSIONS = [
