@@ -15,6 +15,7 @@ from torture.nodes import (
     cut_off,
     frozen_for,
     postgresql_is_killed,
+    replaced_by,
     reports_agree,
     reports_see_hits_of_others,
     some_nodes,
@@ -29,6 +30,7 @@ FAULTS: dict[str, Callable[[Nodes], None]] = {
     "PostgreSQL is killed": postgresql_is_killed,
     "the mover is frozen": frozen_for(30.0),
     "a clock is wrong": a_clock_is_wrong,
+    "all are replaced": replaced_by(()),
 } | {f"the mover dies: {phase}": the_mover_dies_while(phase) for phase in PHASES}
 
 

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 import psycopg
@@ -136,6 +138,13 @@ class Nodes(Stage):
         self.nodes.remove(node)
         self.server = self.nodes[0]
         node.kill()
+
+    def retire(self, node: RunningServer) -> None:
+        """Stop a node as a balancer's operator does: no new request goes to it, then SIGTERM."""
+        self.nodes.remove(node)
+        self.server = self.nodes[0]
+        time.sleep(0.3)
+        assert node.stop() == 0, node.output
 
     @contextmanager
     def frozen(self, node: RunningServer) -> Iterator[None]:
@@ -332,6 +341,56 @@ def a_clock_is_wrong(nodes: Nodes) -> None:
     nodes.start()
     nodes.until_acknowledged(20)
     nodes.kill(wrong)
+
+
+def replaced_by(through: Sequence[str]) -> Callable[[Nodes], None]:
+    """Other nodes take the place of all one by one; each is ready before another stops.
+
+    Nothing is refused meanwhile, and every node reports what was acknowledged before.
+
+    Args:
+        through: a command that runs them, for example as another version; see ``newer``.
+    """
+
+    def happens(nodes: Nodes) -> None:
+        # The first ones may meet a counter that does not exist yet.
+        refused = nodes.books.refused.copy()
+        with reporting(nodes):
+            for former in list(nodes.nodes):
+                node = nodes.start(through)
+                nodes.until_ready(node.url)
+                nodes.until_acknowledged(3)
+                for each in nodes.nodes:
+                    total(nodes, each)
+                nodes.retire(former)
+        assert nodes.books.refused == refused
+
+    return happens
+
+
+@contextmanager
+def reporting(nodes: Nodes) -> Iterator[None]:
+    """Ask all nodes in turn what they report, until the end: totals never go back."""
+    ended = Event()
+
+    def ask() -> None:
+        reported = 0
+        for number in count():
+            if ended.is_set():
+                return
+            node = nodes.nodes[number % len(nodes.nodes)]
+            said = total(nodes, node)
+            assert said >= reported, (said, reported, node.url)
+            reported = said
+            ended.wait(0.3)
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask)
+        try:
+            yield
+        finally:
+            ended.set()
+        asking.result()
 
 
 def under_load(nodes: Nodes, happens: Callable[[Nodes], None], *, clients: int = 4) -> StoredHits:

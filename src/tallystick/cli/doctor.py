@@ -37,7 +37,13 @@ from tallystick.services.operating.backups import last_backup
 from tallystick.services.operating.findings import BACKUP_OLD_MS
 from tallystick.services.privacy import open_to_others
 from tallystick.settings import Settings, lifetime_text
-from tallystick.warehouse import WarehouseStorage, lake_standing, refuse_unfinished_lake, warehouse_storage
+from tallystick.warehouse import (
+    LakeStanding,
+    WarehouseStorage,
+    lake_standing,
+    refuse_unfinished_lake,
+    warehouse_storage,
+)
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.surface import default_rates
 
@@ -349,27 +355,43 @@ def _lake(settings: Settings, lake: str) -> Check:
         return Check("FAIL", "lake", str(error))
     if standing is None:
         return Check("OK", "lake", f"no server has used {lake} with this database yet; the first one creates it")
+    status, result = _standing(standing)
+    return Check(status, "lake", f"{lake}: {result}")
+
+
+def _standing(standing: LakeStanding) -> tuple[Status, str]:
+    """What the lake's state means for this program."""
+    if standing.schema > standing.known:
+        newer = f"it has schema {standing.schema}, this program knows schema {standing.known}"
+        return "FAIL", f"{newer}: a newer Tallystick wrote it; start that one"
     here = socket.gethostname()
-    of_this_machine = " (this machine)" if standing.mover.rpartition("-")[0] == here else ""
+    mover = f"{standing.mover} (this machine)" if standing.mover.rpartition("-")[0] == here else standing.mover
     waits = f"{standing.waiting:,} acknowledged hits are not in it yet"
-    if not standing.mover:
+    if 0 < standing.schema < standing.known:
+        by = f"{mover}, an older server, brings hits into it" if mover else waits
+        upgrade = f"the first server of this version that starts brings it to schema {standing.known}"
+        return "WARN", f"schema {standing.schema}; {by}; {upgrade}"
+    if not mover:
         none = "no server brings hits into it at this moment: start one with the same --database and --lake"
-        return Check("WARN" if standing.waiting else "OK", "lake", f"{lake}: {none}; {waits}")
-    result = f"{lake}: {standing.mover}{of_this_machine} brings hits into it; {waits}"
+        return "WARN" if standing.waiting else "OK", f"{none}; {waits}"
+    result = f"{mover} brings hits into it; {waits}"
     if standing.behind > LAKE_BEHIND_S:
         late = f"the oldest for {standing.behind:,.0f} seconds: see the log of {standing.mover}"
-        return Check("WARN", "lake", f"{result}, {late}")
-    return Check("OK", "lake", result)
+        return "WARN", f"{result}, {late}"
+    return "OK", result
 
 
 def _stored_in_lake(settings: Settings, *, thorough: bool) -> Iterator[Check]:
-    """Whether the lake can be read and fits the ledger; no check if there is none yet, or its database is away."""
+    """Whether the lake can be read and fits the ledger; no check without one, or of another version's."""
     from tallystick.ledger.postgresql import PostgresqlDatabase  # noqa: PLC0415  # only where it is used
     from tallystick.services.stores import marks_of, stored_hits  # noqa: PLC0415  # not needed by other checks
 
     try:
         database = open_database(settings.database, settings.data)
-        if not isinstance(database, PostgresqlDatabase) or lake_standing(partial(opened, database)) is None:
+        if not isinstance(database, PostgresqlDatabase):
+            return
+        standing = lake_standing(partial(opened, database))
+        if standing is None or standing.schema not in {0, standing.known}:
             return
         storage = stored_hits(database, settings.lake, settings.data)
         if not storage.exists():

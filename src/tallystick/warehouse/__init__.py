@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tallystick.warehouse.types import IdempotencyRecord, LedgerMarks, ParquetHit, Present, Stored
+from tallystick.warehouse.types import IdempotencyRecord, LakeStanding, LedgerMarks, ParquetHit, Present, Stored
 from tallystick.warehouse.warehouse import Warehouse, WarehouseSession, WarehouseStorage, WarehouseWriteSession, seconds
 
 if TYPE_CHECKING:
     from tallystick.warehouse.lake.bucket import LakeBucket
     from tallystick.warehouse.lake.connecting import Connect
-    from tallystick.warehouse.lake.lease import LakeStanding
 
 OWN_FILES = ("warehouse*", "warehouse.temp/*", "exports/*")
 """Patterns of the files that a warehouse writes into a data directory."""
@@ -18,6 +17,7 @@ OWN_FILES = ("warehouse*", "warehouse.temp/*", "exports/*")
 __all__ = [
     "OWN_FILES",
     "IdempotencyRecord",
+    "LakeStanding",
     "Present",
     "Stored",
     "Warehouse",
@@ -127,17 +127,18 @@ def lake_bucket(lake: str, kind: str) -> "LakeBucket":
     return LakeBucket(lake, kind)
 
 
-def lake_standing(connect: "Connect") -> "LakeStanding | None":
+def lake_standing(connect: "Connect") -> LakeStanding | None:
     """How the servers on a lake do; None if none has started yet.
 
     Raises:
         StoreUnavailable: PostgreSQL does not answer.
     """
-    from tallystick.warehouse.lake.connecting import connected  # noqa: PLC0415  # only where there are several servers
+    from tallystick.warehouse.duckdb.migrations import all_steps  # noqa: PLC0415  # only where there are several servers
+    from tallystick.warehouse.lake.connecting import connected  # noqa: PLC0415
     from tallystick.warehouse.lake.lease import standing  # noqa: PLC0415
 
     with connected(connect) as opened:
-        return standing(opened)
+        return standing(opened, len(all_steps()))
 
 
 def refuse_unfinished_lake(connect: "Connect") -> None:

@@ -343,3 +343,21 @@ class ChoreCounts(Struct):
     bytes: int = 0
     snapshots: int = 0
     scheduled: int = 0
+
+
+class LakeStanding(NamedTuple):
+    """How the nodes on a lake do.
+
+    Attributes:
+        mover: the node that brings hits into the lake; empty for none at this moment.
+        waiting: number of acknowledged hits that are not in the lake.
+        behind: seconds since the oldest of them was acknowledged; 0 without any.
+        schema: of the lake; 0 if it is unknown.
+        known: the newest schema that this program knows.
+    """
+
+    mover: str
+    waiting: int
+    behind: float
+    schema: int
+    known: int

@@ -21,12 +21,14 @@ from tallystick.warehouse.lake import lease, moves
 from tallystick.warehouse.lake.batches import FORMAT, pack, placed
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection, connected
 from tallystick.warehouse.lake.journal import LakeJournal
+from tallystick.warehouse.lake.lease import Known
 from tallystick.warehouse.lake.migrations import migrate
 from tallystick.warehouse.lake.moves import LeaseLost
 from tallystick.warehouse.lake.reach import Reach
 from tallystick.warehouse.types import IdempotencyRecord, Stored
 
 EVERY_BATCH = 1 << 62
+KNOWN = Known(format=FORMAT, schema=1)
 
 
 @pytest.fixture(scope="module")
@@ -188,19 +190,19 @@ async def test_an_empty_append_fails_where_hits_could_not_be_stored(url: str, co
 
 
 def test_one_node_at_a_time_has_the_lease(connection: LakeConnection) -> None:
-    first = lease.take(connection, "a", FORMAT, 0.2)
+    first = lease.take(connection, "a", KNOWN, 0.2)
     assert first is not None
-    assert lease.take(connection, "b", FORMAT) is None
+    assert lease.take(connection, "b", KNOWN) is None
     assert lease.extend(connection, first, 0.2) == lease.LeaseHeld("")
-    lease.ask_for(connection, "b")
+    assert lease.ask_for(connection, "b", KNOWN)
     assert lease.extend(connection, first, 0.2) == lease.LeaseHeld("b")
     time.sleep(0.25)
     # Ended, but nobody else has taken it.
     assert lease.extend(connection, first, 0.1) is not None
     time.sleep(0.15)
-    second = lease.take(connection, "b", FORMAT)
+    second = lease.take(connection, "b", KNOWN)
     assert second == first + 1
-    assert lease.state(connection) == lease.LeaseState(second, "b", valid=True, moves=0)
+    assert lease.state(connection) == lease.LeaseState(second, "b", valid=True, moves=0, schema=0)
     assert lease.extend(connection, first) is None
     lease.release(connection, first)
     assert lease.state(connection).valid
@@ -208,16 +210,43 @@ def test_one_node_at_a_time_has_the_lease(connection: LakeConnection) -> None:
     assert not lease.state(connection).valid
 
 
-def test_batches_of_a_newer_program_are_left_to_it(connection: LakeConnection) -> None:
-    connection.connection.execute(
-        "INSERT INTO tallystick_hits.batch (node, content, format, hits) VALUES ('new', '', %s, 1)", (FORMAT + 1,)
-    )
-    assert lease.take(connection, "old", FORMAT) is None
-    assert lease.take(connection, "new", FORMAT + 1) == 1
+def test_a_lease_that_was_asked_for_is_left_to_the_one_that_asked(connection: LakeConnection) -> None:
+    first = lease.take(connection, "a", KNOWN)
+    assert first is not None
+    lease.ask_for(connection, "b", KNOWN)
+    lease.release(connection, first)
+    assert lease.take(connection, "c", KNOWN) is None
+    assert lease.take(connection, "b", KNOWN) == first + 1
+    # One that has gone meanwhile is not waited for.
+    lease.ask_for(connection, "gone", KNOWN)
+    connection.connection.execute("UPDATE tallystick_hits.lease SET expires = clock_timestamp() - interval '3 seconds'")
+    assert lease.take(connection, "c", KNOWN) == first + 2
+    assert lease.extend(connection, first + 2) == lease.LeaseHeld("")
+
+
+@pytest.mark.parametrize(
+    ("newer", "there"),
+    [
+        (
+            KNOWN._replace(format=FORMAT + 1),
+            f"INSERT INTO tallystick_hits.batch (node, content, format, hits) VALUES ('', '', {FORMAT + 1}, 1)",
+        ),
+        (KNOWN._replace(schema=2), "UPDATE tallystick_hits.lease SET schema = 2"),
+    ],
+)
+def test_what_a_newer_program_wrote_is_left_to_it(connection: LakeConnection, newer: Known, there: str) -> None:
+    connection.connection.execute(there.encode())
+    assert lease.take(connection, "old", KNOWN) is None
+    assert lease.take(connection, "new", newer) == 1
+    # It is not asked either, or it would hand the lease over in vain, again and again.
+    assert not lease.ask_for(connection, "old", KNOWN)
+    assert lease.extend(connection, 1) == lease.LeaseHeld("")
+    assert lease.ask_for(connection, "another new one", newer)
+    assert lease.extend(connection, 1) == lease.LeaseHeld("another new one")
 
 
 def test_a_move_is_finished_or_forgotten_by_the_next_mover(connect: Connect, connection: LakeConnection) -> None:
-    epoch = lease.take(connection, "a", FORMAT, 0.0)
+    epoch = lease.take(connection, "a", KNOWN, 0.0)
     assert epoch is not None
     append_in_turn(connect, *([a_hit(path)] * 2 for path in range(1, 6)))
     one, batches = moved(connection, epoch, max_hits=5)
@@ -226,7 +255,7 @@ def test_a_move_is_finished_or_forgotten_by_the_next_mover(connect: Connect, con
     two, batches = moved(connection, epoch, max_hits=1)
     assert paths_of(batches) == [3, 3]
     # Killed before or after its commit in the lake: the lake knows which.
-    successor = lease.take(connection, "b", FORMAT)
+    successor = lease.take(connection, "b", KNOWN)
     assert successor is not None
     moves.recover(connection, successor, one)
     assert counted(connection, "move") == 0
@@ -256,7 +285,7 @@ def test_a_read_waits_for_what_was_acknowledged_before_it(connect: Connect, conn
         with pytest.raises(StoreBusy):
             reach.wait(0.1)
         assert len(list(mover.connection.notifies(timeout=1, stop_after=1))) == 1
-    epoch = lease.take(connection, "a", FORMAT)
+    epoch = lease.take(connection, "a", KNOWN)
     assert epoch is not None
     number, _ = moved(connection, epoch)
     readers = [Thread(target=reach.wait) for _ in range(3)]

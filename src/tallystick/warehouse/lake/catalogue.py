@@ -143,6 +143,18 @@ def raise_fence(connection: "psycopg.Connection[Any]") -> None:
     connection.execute(_FENCE)
 
 
+def note_schema(connection: "psycopg.Connection[Any]", epoch: int, schema: int) -> None:
+    """Leave the lease of the lake to programs that know its schema, from now on.
+
+    Args:
+        epoch: of the lease under which the schema was seen.
+    """
+    connection.execute(
+        "UPDATE tallystick_hits.lease SET schema = %(schema)s WHERE epoch = %(epoch)s AND schema <> %(schema)s",
+        {"schema": schema, "epoch": epoch},
+    )
+
+
 def create_or_migrate(connection: Connection) -> None:
     """Create the tables in an empty lake, or take the outstanding steps of their schema.
 

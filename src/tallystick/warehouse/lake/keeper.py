@@ -12,9 +12,11 @@ import psycopg
 import structlog
 
 from tallystick.errors import StoreUnavailable
+from tallystick.warehouse.duckdb.migrations import all_steps
 from tallystick.warehouse.lake import lease
 from tallystick.warehouse.lake.batches import FORMAT
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection, connected, queries, translated
+from tallystick.warehouse.lake.lease import Known
 
 CHANNEL = "tallystick_hits"
 LOOKS_EVERY_S = 1.0
@@ -40,6 +42,8 @@ class LeaseKeeper:
         epoch: of the lease while this node has it; None otherwise.
         holder: the node that has it, as far as is known; empty if it is free.
         wanted: whether another node asks for it.
+        known: what this program knows.
+        outdated: whether it was asked for in vain, because the lake is for newer programs.
         unmoved: number of acknowledged hits of all nodes that are not in the lake, a few seconds ago.
     """
 
@@ -47,8 +51,9 @@ class LeaseKeeper:
         self._connect, self._node, self._wake = connect, node, wake
         self.epoch: int | None = None
         self.holder = ""
-        self.wanted = False
+        self.wanted = self.outdated = False
         self.unmoved = 0
+        self.known = Known(FORMAT, len(all_steps()))
         self._asks = False
         self._alone = Lock()
         """Held while the lease is changed, so that one that was handed over is not extended."""
@@ -64,6 +69,10 @@ class LeaseKeeper:
     def ask(self) -> None:
         """Take the lease as soon as the holder hands it over; it is asked to do so."""
         self._asks = True
+
+    def ask_no_more(self) -> None:
+        """Leave the lease to its holder again."""
+        self._asks = False
 
     def hand_over(self, opened: LakeConnection) -> None:
         """Release the lease, and let others take it."""
@@ -112,6 +121,7 @@ class LeaseKeeper:
     def _extend(self, opened: LakeConnection) -> bool:
         """Extend the lease, if that is due. Returns whether it was lost, or is wanted."""
         assert self.epoch is not None
+        self._asks = False
         now = time.monotonic()
         if not self.wanted and now - self._extended < lease.EXTENDED_EVERY_S:
             return False
@@ -127,14 +137,14 @@ class LeaseKeeper:
     def _take(self, opened: LakeConnection) -> bool:
         """Take the lease if it is free. Returns whether it was."""
         if self._asks:
-            lease.ask_for(opened, self._node)
+            self.outdated = not lease.ask_for(opened, self._node, self.known)
         elif time.monotonic() < self._rests_until:
             return False
-        self.epoch = lease.take(opened, self._node, FORMAT)
+        self.epoch = lease.take(opened, self._node, self.known)
         if self.epoch is None:
             return False
         log.info("this node is the mover from now on", epoch=self.epoch)
-        self._extended, self._asks = time.monotonic(), False
+        self._extended = time.monotonic()
         return True
 
     def _count(self, opened: LakeConnection) -> None:

@@ -7,10 +7,23 @@ commit of another epoch: a node that was frozen while another took over can chan
 from typing import NamedTuple
 
 from tallystick.warehouse.lake.connecting import LakeConnection, queries, translated
+from tallystick.warehouse.types import LakeStanding
 
 LEASE_S = 8.0
 """How long the lease is valid without an extension: another node is the mover within ten seconds."""
 EXTENDED_EVERY_S = 1.5
+
+
+class Known(NamedTuple):
+    """What a program knows; where there is anything newer, it leaves the lease to newer programs.
+
+    Attributes:
+        format: the newest format of batches that it reads.
+        schema: the newest schema of the lake.
+    """
+
+    format: int
+    schema: int
 
 
 class LeaseState(NamedTuple):
@@ -20,26 +33,14 @@ class LeaseState(NamedTuple):
         holder: the node; empty before the first one.
         valid: whether it has not ended.
         moves: the newest number of a move.
+        schema: of the lake; 0 where no holder has noted it.
     """
 
     epoch: int
     holder: str
     valid: bool
     moves: int
-
-
-class LakeStanding(NamedTuple):
-    """How the nodes on a lake do.
-
-    Attributes:
-        mover: the node that brings hits into the lake; empty for none at this moment.
-        waiting: number of acknowledged hits that are not in the lake.
-        behind: seconds since the oldest of them was acknowledged; 0 without any.
-    """
-
-    mover: str
-    waiting: int
-    behind: float
+    schema: int
 
 
 class LeaseHeld(NamedTuple):
@@ -52,14 +53,12 @@ class LeaseHeld(NamedTuple):
     wanted_by: str
 
 
-def take(opened: LakeConnection, node: str, format_: int, seconds: float = LEASE_S) -> int | None:
-    """Take the lease if it has ended, unless hits in a newer format wait. Returns the new epoch.
-
-    Args:
-        format_: the newest format of batches that this program reads.
-    """
+def take(opened: LakeConnection, node: str, known: Known, seconds: float = LEASE_S) -> int | None:
+    """Take the lease if it has ended, and if this program knows everything that is there. Returns the new epoch."""
     with translated(opened):
-        epoch = queries.take_lease(opened.connection, holder=node, length=round(seconds * 1000), format=format_)
+        epoch = queries.take_lease(
+            opened.connection, holder=node, length=round(seconds * 1000), format=known.format, schema=known.schema
+        )
     return None if epoch is None else int(epoch)
 
 
@@ -76,21 +75,26 @@ def release(opened: LakeConnection, epoch: int) -> None:
         queries.release_lease(opened.connection, epoch=epoch)
 
 
-def ask_for(opened: LakeConnection, node: str) -> None:
-    """Ask the holder for the lease, and wake it."""
+def ask_for(opened: LakeConnection, node: str, known: Known) -> bool:
+    """Ask the holder for the lease, and wake it. Returns whether this program may have it; see ``take``."""
     with translated(opened):
-        queries.want_lease(opened.connection, node=node)
+        asked = queries.want_lease(opened.connection, node=node, format=known.format, schema=known.schema)
+    return asked is not None
 
 
-def standing(opened: LakeConnection) -> LakeStanding | None:
-    """How the nodes do; None if none has started yet."""
+def standing(opened: LakeConnection, known: int) -> LakeStanding | None:
+    """How the nodes do; None if none has started yet.
+
+    Args:
+        known: the newest schema of the lake that this program knows.
+    """
     with translated(opened):
         there = opened.connection.execute("SELECT to_regclass('tallystick_hits.lease') IS NOT NULL").fetchone()
         if there != (True,):
             return None
         _, hits, age = queries.waiting(opened.connection)
     held = state(opened)
-    return LakeStanding(held.holder if held.valid else "", int(hits), float(age or 0))
+    return LakeStanding(held.holder if held.valid else "", int(hits), float(age or 0), held.schema, known)
 
 
 def state(opened: LakeConnection) -> LeaseState:

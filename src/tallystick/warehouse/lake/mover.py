@@ -17,7 +17,15 @@ import duckdb
 import psycopg
 import structlog
 
-from tallystick.errors import StartRefused, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable, reason_of
+from tallystick.errors import (
+    DatabaseSchemaRefused,
+    StartRefused,
+    StoreBusy,
+    StoreClosed,
+    StoreFailed,
+    StoreUnavailable,
+    reason_of,
+)
 from tallystick.gathering import GatheringThread, raisable
 from tallystick.warehouse.duckdb import rows, visits
 from tallystick.warehouse.duckdb.mover import REFUSED_STATEMENTS, DeferredCall
@@ -50,6 +58,9 @@ TRIES = 3
 
 LEASE_WITHIN_S = 60.0
 """How long a call waits for this node to get the lease: another node may be in the middle of a long change."""
+
+BUSY = "another node is changing stored hits: try again later"
+OUTDATED = "this server is older than the stored hits: start the version of the other servers in its place"
 
 log = structlog.get_logger()
 
@@ -294,9 +305,11 @@ class LakeMover:
         late = [call for until, call in self._calls if until < now]
         self._calls = [(until, call) for until, call in self._calls if until >= now]
         for call in late:
-            call.finish(StoreBusy("another node is changing stored hits: try again later"))
+            call.finish(StoreBusy(OUTDATED if self.keeper.outdated else BUSY))
         if self._calls:
             self.keeper.ask()
+        elif late:
+            self.keeper.ask_no_more()
 
     def _failed(self, error: Exception) -> StoreUnavailable:
         """Forget everything, and try again later. Returns the error for callers, of which those that wait get it."""
@@ -313,8 +326,8 @@ class LakeMover:
         calls, self._calls = self._calls, []
         for _, call in calls:
             call.finish(failure)
-        if self._failed_in_a_row >= TRIES:
-            # Perhaps another node can, for example one that reaches the storage.
+        if self._failed_in_a_row >= TRIES or isinstance(error, DatabaseSchemaRefused):
+            # Perhaps another node can, for example one that reaches the storage, or a newer one.
             self._failed_in_a_row = 0
             self._hand_over()
         return failure

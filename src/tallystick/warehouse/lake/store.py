@@ -41,6 +41,7 @@ from tallystick.warehouse.lake.catalogue import (
     connection_string,
     create_or_migrate,
     is_created,
+    note_schema,
     raise_fence,
 )
 from tallystick.warehouse.lake.cleaning import CleaningConnection
@@ -59,6 +60,10 @@ UNREACHED = "Could not establish connection|Could not connect to server|Connecti
 """What DuckDB says where object storage cannot be reached."""
 PASSWORD_FILE = "catalogue.pass"  # noqa: S105  # its name
 """The password of the catalogue, for libpq; in the directory of the process."""
+
+
+class LakeOutdated(DatabaseSchemaRefused):
+    """The lake has an older schema than this program needs: it waits to be migrated by a server of this version."""
 
 
 class LakeStore(Instance):
@@ -109,14 +114,14 @@ class LakeStore(Instance):
         Raises:
             DatabaseUnreachable: it cannot be opened, or nobody has created it yet.
             DatabaseUnsuitable: an extension of DuckDB is missing.
-            DatabaseSchemaRefused: it was written by a newer program, or waits to be migrated by the one that writes.
+            DatabaseSchemaRefused: it was written by a newer program; as ``LakeOutdated``, by an older one.
         """
         try:
             shutil.rmtree(self._spilled, ignore_errors=True)
             if self.epoch is None:
                 self._open_for_reading()
             else:
-                self._open_for_writing()
+                self._open_for_writing(self.epoch)
         except duckdb.Error as error:
             self.close()
             msg = f"cannot open the lake: {said_of(error)}"
@@ -134,17 +139,23 @@ class LakeStore(Instance):
             schema, steps = len(recorded(session.connection)), len(all_steps())
         refuse_newer(schema, steps, "the lake")
         if schema < steps:
-            msg = f"the lake has schema {schema}, this program needs schema {steps}: the server that writes is older"
-            raise DatabaseSchemaRefused(msg)
+            msg = (
+                f"the lake has schema {schema}, this program needs schema {steps}: an older Tallystick wrote it; use"
+                " that one, or start a server of this version first, which brings the lake up to date"
+            )
+            raise LakeOutdated(msg)
 
-    def _open_for_writing(self) -> None:
+    def _open_for_writing(self, epoch: int) -> None:
         if not self.files.startswith(S3):
             Path(self.files).mkdir(parents=True, exist_ok=True)
         with administered(self.catalogue) as connection:
             self._root = self._connect()
             raise_fence(connection)
             with self.session() as session:
+                # First what is there: if it is newer, older programs would take the lease in turn, and be refused.
+                note_schema(connection, epoch, len(recorded(session.connection)))
                 create_or_migrate(session.connection)
+                note_schema(connection, epoch, len(all_steps()))
                 _set_options(session.connection)
                 with transaction(session.connection):
                     visits.fill(session.connection)

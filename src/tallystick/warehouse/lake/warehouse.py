@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+import structlog
+
 from tallystick.errors import DatabaseAway, DatabaseUnreachable, StoreAway, StoreBusy, StoreFailed
 from tallystick.gathering import Resolvable, resolve_futures
 from tallystick.model.hit import Hit
@@ -19,24 +21,29 @@ from tallystick.warehouse.duckdb.mover import DeferredCall
 from tallystick.warehouse.duckdb.reader import WarehouseReaders
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.warehouse import WAITING_HITS
-from tallystick.warehouse.lake.connecting import Connect
+from tallystick.warehouse.lake import lease
+from tallystick.warehouse.lake.connecting import Connect, LakeConnection, connected
 from tallystick.warehouse.lake.journal import LakeJournal
 from tallystick.warehouse.lake.migrations import migrate
-from tallystick.warehouse.lake.mover import LakeMover
+from tallystick.warehouse.lake.mover import TRIES, LakeMover
 from tallystick.warehouse.lake.reach import Reach
 from tallystick.warehouse.lake.restoring import refuse_unfinished_restore
-from tallystick.warehouse.lake.store import LakeStore, lake_error
+from tallystick.warehouse.lake.store import LakeOutdated, LakeStore, lake_error
 from tallystick.warehouse.types import ChoreCounts, IdempotencyRecord, Loss, NewestIds, Stored, WarehouseMarks
 from tallystick.warehouse.warehouse import seconds
 
 CREATED_WITHIN_S = 30.0
 """How long a start waits until the lake is there: the first mover creates it."""
+HANDED_OVER_WITHIN_S = 60.0
+"""How long a start waits until an older server, which may be in the middle of a long change, hands the lake over."""
 LOOKS_EVERY_S = 0.1
 NODE_BYTES = 2
 """Of a random number in a node's name: two servers of one machine differ."""
 
 NO_MARKS = WarehouseMarks("", 0, 0, 0, NewestIds())
 """Hits and ledger are in one database, so that neither can lose what the other has noted."""
+
+log = structlog.get_logger()
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -126,7 +133,7 @@ class LakeWarehouse:
         await asyncio.to_thread(migrate, connect)
         await asyncio.to_thread(refuse_unfinished_restore, connect)
         mover = LakeMover(connect, place.opened_for_writing, node, clock)
-        opening = asyncio.ensure_future(asyncio.to_thread(_opened_for_reading, place, mover))
+        opening = asyncio.ensure_future(asyncio.to_thread(_opened_for_reading, place, mover, connect))
         try:
             return cls(await asyncio.shield(opening), mover, connect, node, loop, clock)
         except BaseException:
@@ -293,8 +300,8 @@ class LakeWarehouse:
         self._store.close()
 
 
-def _opened_for_reading(place: LakePlace, mover: LakeMover) -> LakeStore:
-    """Open the lake, once a mover has created it."""
+def _opened_for_reading(place: LakePlace, mover: LakeMover, connect: Connect) -> LakeStore:
+    """Open the lake, once a mover has created it, or brought its schema up to date."""
     until = time.monotonic() + CREATED_WITHIN_S
     while True:
         store = place.reading()
@@ -302,6 +309,9 @@ def _opened_for_reading(place: LakePlace, mover: LakeMover) -> LakeStore:
             store.open()
         except DatabaseAway:
             raise
+        except LakeOutdated:
+            with connected(connect) as opened:
+                _await_migration(mover, opened)
         except DatabaseUnreachable:
             if mover.refusal is not None:
                 raise mover.refusal from None
@@ -310,6 +320,37 @@ def _opened_for_reading(place: LakePlace, mover: LakeMover) -> LakeStore:
             time.sleep(LOOKS_EVERY_S)
         else:
             return store
+
+
+def _await_migration(mover: LakeMover, opened: LakeConnection) -> None:
+    """Return when a node of this version has brought the lake's schema up to date: this one, unless another is first.
+
+    Raises:
+        LakeOutdated: an older node does not hand the lake over, or the migration fails.
+    """
+    log.info("the lake has an older schema: the server that writes to it is asked to hand it over")
+    until = time.monotonic() + HANDED_OVER_WITHIN_S
+    while (state := lease.state(opened)).schema < mover.keeper.known.schema:
+        if mover.refusal is not None:
+            raise mover.refusal from None
+        if mover.failures >= TRIES:
+            msg = "the lake has an older schema, and bringing it up to date failed; the error is in the log"
+            raise LakeOutdated(msg)
+        # A migration of many hits takes as long as it takes.
+        if mover.keeper.epoch is None:
+            if time.monotonic() > until:
+                raise _not_handed_over(state.holder)
+            mover.keeper.ask()
+        time.sleep(LOOKS_EVERY_S)
+
+
+def _not_handed_over(holder: str) -> LakeOutdated:
+    msg = (
+        f"the lake has an older schema, and {holder or 'its server'}, which is of an older version, has not handed it"
+        f" over within {HANDED_OVER_WITHIN_S:g} seconds: stop that server, or try again when its import or other long"
+        " change has ended"
+    )
+    return LakeOutdated(msg)
 
 
 def _with_names(function: Callable[..., Result], named: Mapping[str, Any]) -> Callable[..., Result]:
