@@ -12,7 +12,7 @@ figures are made of their numbers:
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -48,6 +48,7 @@ from tallystick.warehouse.duckdb.questions.conditions import (
     matches_of_hit,
     only_pages,
     required_paths,
+    scanned_for,
     separated,
     value_of,
 )
@@ -79,7 +80,8 @@ _NUMBERS = {
 """The number of ``counted`` that a metric needs."""
 _SUMS = frozenset({Metric.PAGEVIEWS, Metric.EVENTS, Metric.COUNT, Metric.EXIT_RATE})
 """Metrics that need sums over hits."""
-_BOUNCES = {"entries": "count(*)", "bounces": "count(*) FILTER (pageviews <= 1 AND events = passive_events)"}
+_BOUNCED = "pageviews <= 1 AND events = passive_events"
+_BOUNCES = {"entries": "count(*)", "bounces": f"count(*) FILTER ({_BOUNCED})"}
 _FIGURES = {
     Metric.VISITORS: "coalesce(visitors, 0)",
     Metric.VISITS: "coalesce(visitors, 0)",
@@ -159,7 +161,7 @@ def _of_visits(*, has_alone: bool) -> dict[str, str]:
         "of_visits": f"sum(pageviews){followed}",
         **{name: f"{sql}{followed}" for name, sql in _VISITS_IN_ALL.items()},
         "entries": f"count(*){followed}",
-        "bounces": "count(*) FILTER (NOT alone AND pageviews <= 1 AND events = passive_events)",
+        "bounces": f"count(*) FILTER (NOT alone AND {_BOUNCED})",
     }
     return numbers | ({"alone": "count(*) FILTER (alone)"} if has_alone else {})
 
@@ -167,6 +169,28 @@ def _of_visits(*, has_alone: bool) -> dict[str, str]:
 def _is_of_hits(grouping: Grouping) -> bool:
     """Whether hits of one visit may have several values."""
     return isinstance(grouping, TimeUnit) or grouping.scope is Scope.HIT
+
+
+class _Seen(NamedTuple):
+    """Some of the visits with a hit that passes.
+
+    Attributes:
+        source: what follows FROM.
+        entered: the SQL of whether the first pageview passes.
+    """
+
+    source: str
+    entered: str
+
+    @property
+    def bounces(self) -> dict[str, str]:
+        """The numbers of those whose first pageview passes."""
+        if self.entered == "true":
+            return _BOUNCES
+        if self.entered == "false":
+            return dict.fromkeys(_BOUNCES, "0")
+        bounced = f"{self.entered} AND {_BOUNCED}"
+        return {"entries": f"count(*) FILTER ({self.entered})", "bounces": f"count(*) FILTER ({bounced})"}
 
 
 class _Plan:
@@ -289,6 +313,9 @@ class _Plan:
         if metrics & BY_VISIT and not (parts.names and self._counted_has_seen):
             if self._by_entry:
                 parts.add("seen", self._entered(names, _VISITS_IN_ALL | _BOUNCES))
+            elif self._filters_pages and Metric.BOUNCE_RATE in metrics and len(self._seen_pages or ()) > 1:
+                # Those of one page are counted faster apart.
+                parts.add("seen", self._seen_and_entered(names))
             elif self._filters_pages and Metric.BOUNCE_RATE in metrics:
                 parts.add("seen", self._seen(names, _VISITS_IN_ALL))
                 parts.add("entered", self._entered(names, _BOUNCES))
@@ -398,7 +425,7 @@ class _Plan:
         of_alone = "count(*) FILTER (first) AS visitors, count(*) AS alone"
         parts = [self._grouped(values, names, of_alone, "passing WHERE alone")]
         if not self._seen_has_visitors:
-            parts.append(self._grouped(values, names, "count(*) AS visitors", self._seen_visits()))
+            parts += (self._grouped(values, names, "count(*) AS visitors", seen.source) for seen in self._seen_visits())
         if with_sums:
             sums |= {name: sql for name, sql in self._of_hits.items() if name != "alone"}
             listed = ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
@@ -634,41 +661,55 @@ class _Plan:
     def _seen(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
         """Whole visits with a hit that passes."""
         if self._about_visits:
-            source = f"visits WHERE NOT alone AND {self._followed_pass()}"
+            sources = [f"visits WHERE NOT alone AND {self._followed_pass()}"]
         elif self._separated is not None:
-            source = self._seen_visits()
+            sources = [seen.source for seen in self._seen_visits()]
         else:
-            source = f"visits WHERE NOT alone AND {self._relations.in_visits('passing WHERE session <> 0')}"
-        return self._summed(names, self._question.dimensions, numbers, "started", source)
+            sources = [f"visits WHERE NOT alone AND {self._relations.in_visits('passing WHERE session <> 0')}"]
+        return self._added_up(names, numbers, dict.fromkeys(sources, numbers))
 
-    def _seen_visits(self) -> str:
-        """What follows FROM: visits with a hit that passes, where a visit and its hits are judged apart."""
+    @cached_property
+    def _seen_pages(self) -> tuple[int, ...] | None:
+        """The pages whose pageviews pass, where nothing else about a hit decides; otherwise None."""
+        pages = None if self._separated is None else only_pages(self._separated[1])
+        return pages if pages is not None and len(pages) <= FEW_IDS else None
+
+    def _seen_and_entered(self, names: Sequence[str]) -> str:
+        """Whole visits with a hit that passes, of which those count as entries whose first pageview does."""
+        sources = {seen.source: _VISITS_IN_ALL | seen.bounces for seen in self._seen_visits()}
+        return self._added_up(names, _VISITS_IN_ALL | _BOUNCES, sources)
+
+    def _added_up(self, names: Sequence[str], numbers: Iterable[str], sources: Mapping[str, Mapping[str, str]]) -> str:
+        """Groups of visits from several sources, each of which has the SQL of its numbers."""
+        selects = [self._summed(names, self._question.dimensions, of, "started", each) for each, of in sources.items()]
+        if len(selects) == 1:
+            return selects[0]
+        sums = ", ".join(f"sum({name}) AS {name}" for name in numbers)
+        return self._grouped(names, names, sums, f"({' UNION ALL BY NAME '.join(f'({each})' for each in selects)})")
+
+    def _seen_visits(self) -> list[_Seen]:
+        """Visits with a hit that passes, where a visit and its hits are judged apart."""
         assert self._separated is not None
         of_visit, of_hit = self._separated
+        pages = self._seen_pages
         visits = f"visits WHERE NOT alone AND {self._passes(of_visit)}"
-        hits = f"hits WHERE session <> 0 AND {self._passes(of_hit)}"
-        pages = only_pages(of_hit)
+        hits = self._relations.in_visits(f"hits WHERE session <> 0 AND {self._passes(of_hit)}")
+        entered = "false" if pages is None else is_one_of("entry_page", pages)
         if pages is None or not self._are_frequent(pages):
-            return f"{visits} AND {self._relations.in_visits(hits)}"
-        # A visit's row has the pages of two pageviews; only where there may be another one, hits are read.
-        known = f"({is_one_of('entry_page', pages)} OR {is_one_of('exit_page', pages)})"
-        columns = {
-            "started",
-            "ended",
-            "pageviews",
-            "events",
-            "passive_events",
-            *(name for each in self._dimensions for name in each.columns),
-        }
-        listed = ", ".join([self._relations.key, *sorted(columns)])
+            return [_Seen(f"{visits} AND {hits}", entered)]
+        # A visit's row has the pages of two pageviews; only where there may be another one, hits are read. Each kind of
+        # visits is counted apart: while DuckDB reads them it looks at one column much faster than at two.
+        entry, exit_ = (scanned_for(column, pages, self.parameters) for column in ("entry_page", "exit_page"))
+        known = f"({entered} OR {is_one_of('exit_page', pages)})"
         # A sum is no filter of the scan, so DuckDB expects few visits and builds the table of these, not of the hits.
         several = "pageviews > 2 AND pageviews + events > 2"
         if not self._relations.plain_pages:
             several = "pageviews + 3 * events > 2"
-        return (
-            f"(SELECT {listed} FROM {visits} AND {known} UNION ALL SELECT {listed} FROM {visits} AND {several}"
-            f" AND NOT {known} AND {self._relations.in_visits(hits)})"
-        )
+        return [
+            _Seen(f"{visits} AND {entry}", "true"),
+            _Seen(f"{visits} AND {exit_} AND NOT {entered}", "false"),
+            _Seen(f"{visits} AND {several} AND NOT {known} AND {hits}", "false"),
+        ]
 
     def _are_frequent(self, pages: Sequence[int]) -> bool:
         """Whether most visits that have seen one of some pages may be found by their first and their last page."""

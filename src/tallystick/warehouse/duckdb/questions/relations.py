@@ -17,7 +17,7 @@ from tallystick.model.dimensions import NEXT_PAGE, PREVIOUS_PAGE
 from tallystick.model.question import NO_ID, Question
 from tallystick.warehouse.duckdb import regular, visits
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.duckdb.questions.conditions import FEW_IDS, IDS, is_among
+from tallystick.warehouse.duckdb.questions.conditions import FEW_IDS, IDS, is_among, scanned_for
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 from tallystick.warehouse.duckdb.questions.positions import positions_in
 
@@ -274,7 +274,7 @@ class Relations:
         """
         joined, with_path = f"{join} long_visits USING ({self.key})" if join else "", ""
         if self._paths is not None:
-            viewed = f"each_hit WHERE NOT event AND {is_among('path', self._paths, self._parameters)}"
+            viewed = f"each_hit WHERE NOT event AND {scanned_for('path', self._paths, self._parameters)}"
             # With an alternative, DuckDB builds the join's table of the hits with a path, and never of all hits.
             with_path = f" AND (alone OR {self.in_visits(viewed)})"
         by_time = f"PARTITION BY {self.key} ORDER BY created, id"
@@ -298,7 +298,7 @@ class Relations:
         position = positions_in(self._session, self._question.period).sql
         joined = f"{join} long_visits USING ({self.key})" if join else ""
         pageviews = f"SELECT *, {position} AS position FROM each_hit {joined} WHERE NOT event AND session <> 0"
-        here = f"{pageviews} AND {is_among('path', self._paths, self._parameters)}"
+        here = f"{pageviews} AND {scanned_for('path', self._paths, self._parameters)}"
         same = " AND ".join(f"other.{name} = here.{name}" for name in self.key.split(", "))
         beside = " OR ".join(_BESIDE[name].side for name in self.neighbours)
         # Values that are known are not gathered, which is a part of the time.
