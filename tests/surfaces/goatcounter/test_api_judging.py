@@ -64,13 +64,13 @@ UNAUTHORIZED = [
 ]
 
 
-@pytest.mark.parametrize(("header", "text"), UNAUTHORIZED)
-async def test_without_a_good_token_nothing_is_told(analytics: Analytics, header: str | None, text: str) -> None:
-    headers = {} if header is None else {"authorization": header}
-    answer = await analytics.ask("/api/v0/me", headers=headers)
-    assert (answer.status, answer.json()) == (401, {"error": text})
-    assert answer.headers["www-authenticate"] == "Basic realm=GoatCounter"
-    assert answer.headers["content-type"] == JSON
+async def test_without_a_good_token_nothing_is_told(analytics: Analytics) -> None:
+    for header, text in UNAUTHORIZED:
+        headers = {} if header is None else {"authorization": header}
+        answer = await analytics.ask("/api/v0/me", headers=headers)
+        assert (answer.status, answer.json()) == (401, {"error": text}), (header, text)
+        assert answer.headers["www-authenticate"] == "Basic realm=GoatCounter", (header, text)
+        assert answer.headers["content-type"] == JSON, (header, text)
 
 
 async def test_a_token_that_may_not_do_this_is_told_what_it_takes(analytics: Analytics) -> None:
@@ -184,14 +184,12 @@ async def test_a_reader_changes_no_site_through_a_token_from_better_days(analyti
 NOT_FOUND = ["", "/", "/nothing", "/me/me", "/ME", "/stats", "/export/1/download/2", "/test", "/sites//", "//me"]
 
 
-@pytest.mark.parametrize("path", NOT_FOUND)
-@pytest.mark.parametrize("with_token", [True, False])
-async def test_what_is_not_there_is_not_found_with_and_without_a_token(
-    analytics: Analytics, path: str, *, with_token: bool
-) -> None:
-    token = analytics.token if with_token else None
-    answer = await analytics.api("GET", path, token=token)
-    assert (answer.status, answer.body) == (404, b'{"error":"not found"}')
+async def test_what_is_not_there_is_not_found_with_and_without_a_token(analytics: Analytics) -> None:
+    for path in NOT_FOUND:
+        for with_token in [True, False]:
+            token = analytics.token if with_token else None
+            answer = await analytics.api("GET", path, token=token)
+            assert (answer.status, answer.body) == (404, b'{"error":"not found"}'), (path, with_token)
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1/me", "/api/v0me"])
@@ -200,26 +198,31 @@ async def test_other_versions_are_not_found(analytics: Analytics, path: str) -> 
     assert (answer.status, answer.body) == (404, b'{"error":"not found"}')
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "allow"),
-    [
-        ("DELETE", "/sites/1", "GET, HEAD, OPTIONS, PATCH, POST"),
-        ("POST", "/me", "GET, HEAD, OPTIONS"),
-        ("GET", "/count", "OPTIONS, POST"),
-        ("GET", "/export", "OPTIONS, POST"),
-        ("BREW", "/sites", "GET, HEAD, OPTIONS, PUT"),
-    ],
-)
-async def test_another_method_is_refused_with_the_ones_there_are(
-    analytics: Analytics, method: str, path: str, allow: str
-) -> None:
-    answer = await analytics.api(method, path, token=None)
-    assert (answer.status, answer.json(), answer.headers["allow"]) == (405, {"error": "method not allowed"}, allow)
+METHODS: list[tuple[str, str, str]] = [
+    ("DELETE", "/sites/1", "GET, HEAD, OPTIONS, PATCH, POST"),
+    ("POST", "/me", "GET, HEAD, OPTIONS"),
+    ("GET", "/count", "OPTIONS, POST"),
+    ("GET", "/export", "OPTIONS, POST"),
+    ("BREW", "/sites", "GET, HEAD, OPTIONS, PUT"),
+]
 
 
-@pytest.mark.parametrize("path", ["/me", "/me/", "/sites/", "/sites/1/", "/paths/?limit=1", "/stats/total/"])
-async def test_a_slash_at_the_end_makes_no_difference(analytics: Analytics, path: str) -> None:
-    assert (await analytics.api("GET", path)).status == 200
+async def test_another_method_is_refused_with_the_ones_there_are(analytics: Analytics) -> None:
+    for method, path, allow in METHODS:
+        answer = await analytics.api(method, path, token=None)
+        assert (answer.status, answer.json(), answer.headers["allow"]) == (
+            405,
+            {"error": "method not allowed"},
+            allow,
+        ), (method, path, allow)
+
+
+WITH_SLASHES: list[str] = ["/me", "/me/", "/sites/", "/sites/1/", "/paths/?limit=1", "/stats/total/"]
+
+
+async def test_a_slash_at_the_end_makes_no_difference(analytics: Analytics) -> None:
+    for path in WITH_SLASHES:
+        assert (await analytics.api("GET", path)).status == 200, path
 
 
 async def test_head_is_get_without_its_body(analytics: Analytics) -> None:
@@ -246,18 +249,16 @@ TYPES = [
 ]
 
 
-@pytest.mark.parametrize(("method", "kind", "body", "status"), TYPES)
-async def test_a_body_is_json_or_refused(
-    analytics: Analytics, method: str, kind: str, body: bytes, status: int
-) -> None:
-    headers = {"authorization": f"Bearer {analytics.token}"}
-    if kind:
-        headers["content-type"] = kind
-    answer = await analytics.ask("/api/v0/sites/1", method=method, headers=headers, body=body)
-    assert answer.status == status
-    if status == 415:
-        assert answer.json() == {"error": f'unable to handle Content-Type "{kind}"'}
-        assert "x-rate-limit-limit" not in answer.headers
+async def test_a_body_is_json_or_refused(analytics: Analytics) -> None:
+    for method, kind, body, status in TYPES:
+        headers = {"authorization": f"Bearer {analytics.token}"}
+        if kind:
+            headers["content-type"] = kind
+        answer = await analytics.ask("/api/v0/sites/1", method=method, headers=headers, body=body)
+        assert answer.status == status, (method, kind, body, status)
+        if status == 415:
+            assert answer.json() == {"error": f'unable to handle Content-Type "{kind}"'}, (method, kind, body, status)
+            assert "x-rate-limit-limit" not in answer.headers, (method, kind, body, status)
 
 
 async def test_a_body_without_a_length_is_a_body(analytics: Analytics) -> None:
@@ -342,23 +343,23 @@ async def test_large_answers_are_compressed_for_who_takes_it(analytics: Analytic
     assert "content-encoding" not in small.headers
 
 
-@pytest.mark.parametrize(
-    ("accepted", "compressed"),
-    [
-        ("gzip", True),
-        ("GZIP", True),
-        ("br,gzip;q=0.5", True),
-        ("deflate, gzip ; q=1.0, *;q=0", True),
-        ("gzip;q=0", False),
-        ("br, gzip; q=0.000, identity", False),
-        ("x-gzip", False),
-        ("identity", False),
-        ("", False),
-    ],
-)
-async def test_compression_is_what_the_client_says(analytics: Analytics, accepted: str, *, compressed: bool) -> None:
-    answer = await analytics.api("GET", "/sites", headers={"accept-encoding": accepted})
-    assert ("content-encoding" in answer.headers) == compressed
+ENCODINGS: list[tuple[str, bool]] = [
+    ("gzip", True),
+    ("GZIP", True),
+    ("br,gzip;q=0.5", True),
+    ("deflate, gzip ; q=1.0, *;q=0", True),
+    ("gzip;q=0", False),
+    ("br, gzip; q=0.000, identity", False),
+    ("x-gzip", False),
+    ("identity", False),
+    ("", False),
+]
+
+
+async def test_compression_is_what_the_client_says(analytics: Analytics) -> None:
+    for accepted, compressed in ENCODINGS:
+        answer = await analytics.api("GET", "/sites", headers={"accept-encoding": accepted})
+        assert ("content-encoding" in answer.headers) == compressed, (accepted, compressed)
 
 
 async def test_limits_count_by_token_and_by_name(tmp_path: Any) -> None:

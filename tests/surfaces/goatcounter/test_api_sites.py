@@ -157,11 +157,14 @@ async def test_anyone_elses_site_is_not_found(analytics: Analytics) -> None:
         assert (await analytics.api(method, "/sites/99")).status == 404
 
 
-@pytest.mark.parametrize("method", ["GET", "PATCH", "POST"])
-@pytest.mark.parametrize("number", ["x", "1.5", "9" * 30])
-async def test_a_site_is_named_by_a_number(analytics: Analytics, method: str, number: str) -> None:
-    answer = await analytics.api(method, f"/sites/{number}")
-    assert (answer.status, answer.json()) == (400, {"errors": {"id": ["must be a whole number"]}})
+async def test_a_site_is_named_by_a_number(analytics: Analytics) -> None:
+    for method in ["GET", "PATCH", "POST"]:
+        for number in ["x", "1.5", "9" * 30]:
+            answer = await analytics.api(method, f"/sites/{number}")
+            assert (answer.status, answer.json()) == (400, {"errors": {"id": ["must be a whole number"]}}), (
+                method,
+                number,
+            )
 
 
 FORMS = [
@@ -275,7 +278,7 @@ async def test_how_newcomers_see_things_has_a_shape(analytics: Analytics, sent: 
     assert (answer.status, answer.json()["error"][:28]) == (400, "invalid JSON: user_defaults:")
 
 
-WRONG = [
+WRONG: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     # what is sent, field -> messages
     ({"code": "a"}, {"code": ["must be longer than 2 characters"]}),
     ({"code": "a.b"}, {"code": ["cannot contain '.'"]}),
@@ -295,13 +298,11 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "errors"), WRONG, ids=str)
-async def test_what_cannot_be_is_told_by_field(
-    analytics: Analytics, sent: dict[str, Any], errors: dict[str, list[str]]
-) -> None:
-    answer = await create(analytics, **{"cname": "other.example.com", **sent})
-    assert (answer.status, answer.json()) == (400, {"errors": errors})
-    assert len((await analytics.api("GET", "/sites")).json()["sites"]) == 1
+async def test_what_cannot_be_is_told_by_field(analytics: Analytics) -> None:
+    for sent, errors in WRONG:
+        answer = await create(analytics, **{"cname": "other.example.com", **sent})
+        assert (answer.status, answer.json()) == (400, {"errors": errors}), (sent, errors)
+        assert len((await analytics.api("GET", "/sites")).json()["sites"]) == 1, (sent, errors)
 
 
 MALFORMED = [

@@ -534,34 +534,35 @@ async def test_a_century_is_answered_with_fewer_paths(analytics: Analytics) -> N
     assert at(found["hits"][0]["stats"][-1]["day"]) == at("2020-12-31")
 
 
-@pytest.mark.parametrize(
-    "text", ["\x00", "a\x00b", "%ff", "\ufffd", "'; DROP TABLE hit; --", "$site", ":site", "%", "a" * 5_000]
-)
-async def test_any_text_may_be_asked_for(analytics: Analytics, text: str) -> None:
+ANY_TEXTS: list[str] = ["\x00", "a\x00b", "%ff", "\ufffd", "'; DROP TABLE hit; --", "$site", ":site", "%", "a" * 5_000]
+
+
+async def test_any_text_may_be_asked_for(analytics: Analytics) -> None:
     await tell(analytics, a_visit())
-    for name in ("path", "ref", "country", "browser", "system", "language", "campaign"):
-        assert (await stats(analytics, "total", **{name: text}))["total"] == 0
-    for page in ("browsers", "locations", "toprefs"):
-        found = await stats(analytics, f"{page}/{quote(text, safe='')}")
-        assert found == {"stats": [], "more": False}
-    assert (await stats(analytics, "hits", include_paths=text, path_by_name="true"))["hits"] == []
+    for text in ANY_TEXTS:
+        for name in ("path", "ref", "country", "browser", "system", "language", "campaign"):
+            assert (await stats(analytics, "total", **{name: text}))["total"] == 0, text
+        for page in ("browsers", "locations", "toprefs"):
+            found = await stats(analytics, f"{page}/{quote(text, safe='')}")
+            assert found == {"stats": [], "more": False}, text
+        assert (await stats(analytics, "hits", include_paths=text, path_by_name="true"))["hits"] == [], text
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "hits?cursor=9999999999999999999-9999999999999999999",
-        "hits?include_paths=999999999999999999",
-        "hits?exclude_paths=-1,999999999999999999",
-        "hits/999999999999999999",
-        "toprefs?offset=999999999999999999",
-        "campaigns/999999999999999999",
-        "total?campaign=999999999999999999",
-    ],
-)
-async def test_any_number_may_be_asked_for(analytics: Analytics, query: str) -> None:
+ANY_NUMBERS: list[str] = [
+    "hits?cursor=9999999999999999999-9999999999999999999",
+    "hits?include_paths=999999999999999999",
+    "hits?exclude_paths=-1,999999999999999999",
+    "hits/999999999999999999",
+    "toprefs?offset=999999999999999999",
+    "campaigns/999999999999999999",
+    "total?campaign=999999999999999999",
+]
+
+
+async def test_any_number_may_be_asked_for(analytics: Analytics) -> None:
     await tell(analytics, a_visit("/a"))
-    assert (await analytics.api("GET", f"/stats/{query}")).status == 200
+    for query in ANY_NUMBERS:
+        assert (await analytics.api("GET", f"/stats/{query}")).status == 200, query
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Apia", "Asia/Kathmandu", "ID.Asia/Makassar", ".UTC"])

@@ -74,19 +74,22 @@ async def test_a_path_is_known_by_each_of_its_spellings(site: Analytics, counted
     assert (answer.status, said(answer)) == (200, "1")
 
 
-@pytest.mark.parametrize(("path", "number"), COUNTERS)
-async def test_visits_are_told(site: Analytics, path: str, number: str) -> None:
-    answer = await site.ask(f"/counter/{path}.json")
-    assert answer.status == 200
-    assert answer.text == f'{{"count_unique":"{number}", "count":"{number}"}}'
-    assert answer.headers["content-type"] == "application/json; charset=utf-8"
-    assert answer.headers["access-control-allow-origin"] == "*"
+async def test_visits_are_told(site: Analytics) -> None:
+    for path, number in COUNTERS:
+        answer = await site.ask(f"/counter/{path}.json")
+        assert answer.status == 200, (path, number)
+        assert answer.text == f'{{"count_unique":"{number}", "count":"{number}"}}', (path, number)
+        assert answer.headers["content-type"] == "application/json; charset=utf-8", (path, number)
+        assert answer.headers["access-control-allow-origin"] == "*", (path, number)
 
 
-@pytest.mark.parametrize("path", ["/unknown", "total", "", "/", "/a\x00b", "/\udcff"])
-async def test_a_path_without_hits_is_not_found_and_still_shows_a_number(site: Analytics, path: str) -> None:
-    answer = await site.running.send(f"/counter/{path}.json", headers=[("host", "stats.example.com")])
-    assert (answer.status, said(answer)) == (404, "0")
+WITHOUT_HITS: list[str] = ["/unknown", "total", "", "/", "/a\x00b", "/\udcff"]
+
+
+async def test_a_path_without_hits_is_not_found_and_still_shows_a_number(site: Analytics) -> None:
+    for path in WITHOUT_HITS:
+        answer = await site.running.send(f"/counter/{path}.json", headers=[("host", "stats.example.com")])
+        assert (answer.status, said(answer)) == (404, "0"), path
 
 
 async def test_it_is_fresh_within_seconds(site: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,10 +127,10 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("target", "text"), WRONG)
-async def test_what_nobody_can_know_is_refused(site: Analytics, target: str, text: str) -> None:
-    answer = await site.ask(f"/counter/{target}")
-    assert (answer.status, answer.json()) == (400, {"error": text})
+async def test_what_nobody_can_know_is_refused(site: Analytics) -> None:
+    for target, text in WRONG:
+        answer = await site.ask(f"/counter/{target}")
+        assert (answer.status, answer.json()) == (400, {"error": text}), (target, text)
 
 
 async def test_only_get_and_head_are_answered(site: Analytics) -> None:

@@ -340,10 +340,10 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
-async def test_what_is_no_json_object(analytics: Analytics, body: bytes) -> None:
-    answer = await post(analytics, body)
-    assert (answer.status, list(answer.json()["errors"])) == (400, [BODY])
+async def test_what_is_no_json_object(analytics: Analytics) -> None:
+    for body in HOSTILE:
+        answer = await post(analytics, body)
+        assert (answer.status, list(answer.json()["errors"])) == (400, [BODY]), body
 
 
 async def test_texts_of_any_kind_are_recorded_as_texts(analytics: Analytics) -> None:
