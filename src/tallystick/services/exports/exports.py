@@ -31,6 +31,7 @@ ROW_KEPT_MS = 90 * 24 * 3_600_000
 """An export's row outlives its file, so that a request for it can say that the file was deleted."""
 SWEEP_EVERY_S = 3_600.0
 TRY_AGAIN_AFTER_S = 10.0
+ASKED_ELSEWHERE_EVERY_S = 1.0
 WRITTEN_WITHIN_S = 3_600.0
 """An export that takes longer is reported by health: it may hang."""
 
@@ -51,10 +52,10 @@ class Exports:
 
     def tasks(self) -> list[BackgroundTask]:
         """Write pending exports, and remove old ones. An unfinished export is written again after a restart."""
+        # Of several servers, another one may have taken the request.
+        every = ASKED_ELSEWHERE_EVERY_S if self._warehouse.shared else TRY_AGAIN_AFTER_S
         return [
-            BackgroundTask(
-                "exports", self.write_next, TRY_AGAIN_AFTER_S, trigger=self._pending, overdue_after=WRITTEN_WITHIN_S
-            ),
+            BackgroundTask("exports", self.write_next, every, trigger=self._pending, overdue_after=WRITTEN_WITHIN_S),
             BackgroundTask("old-exports", self.sweep, SWEEP_EVERY_S),
         ]
 
