@@ -49,15 +49,26 @@ def note_changed(connection: Connection, visits: str) -> None:
 
 
 def judge(connection: Connection) -> None:
-    """Judge the visits that were changed or have ended since the last time; in an open transaction."""
+    """Judge the visits that were changed or have ended since the last time; in an open transaction.
+
+    However many visits there are, only those of the times that matter are looked at.
+    """
     until = judged_until(connection)
-    newer = f"SELECT site, session FROM visit WHERE ended > {BEFORE_ALL if until is None else until}"
+    until = BEFORE_ALL if until is None else until
     changed = "SELECT site, session FROM irregular_visit WHERE NOT judged"
-    _collect(connection, f"visit SEMI JOIN ({newer} UNION ALL {changed}) AS changed USING (site, session)")
-    # Some of these are no visits any more.
-    connection.execute(f"DELETE FROM irregular_visit WHERE (site, session) IN ({changed})")
+    [(began, ended)] = connection.execute(
+        "SELECT min(started), max(ended) FROM irregular_visit WHERE NOT judged"
+    ).fetchall()
+    if began is not None:
+        # The times are those before or after the change: a visit that is there still lies partly in them.
+        near = f"ended BETWEEN {int(began)} AND {until} AND started <= {int(ended)}"
+        _collect(connection, f"(SELECT * FROM visit WHERE {near}) SEMI JOIN ({changed}) USING (site, session)")
+        # Some of these are no visits any more.
+        connection.execute(f"DELETE FROM irregular_visit WHERE (site, session) IN ({changed})")
+        _judge(connection)
+    _collect(connection, f"visit WHERE ended > {until}")
     _judge(connection)
-    _note_judged(connection)
+    _note_judged(connection, until)
 
 
 def judge_all(connection: Connection) -> None:
@@ -74,8 +85,14 @@ def judge_all(connection: Connection) -> None:
         log.info("visits are judged", hits=hits, seconds=round(time.monotonic() - began))
 
 
-def _note_judged(connection: Connection) -> None:
-    connection.execute(f"UPDATE mark SET judged_until = (SELECT coalesce(max(ended), {BEFORE_ALL}) FROM visit)")
+def _note_judged(connection: Connection, before: int = BEFORE_ALL) -> None:
+    """Note that all visits are judged.
+
+    Args:
+        before: until when they were before.
+    """
+    newest = f"SELECT coalesce(max(ended), {before}) FROM visit WHERE ended > {before}"
+    connection.execute(f"UPDATE mark SET judged_until = ({newest})")
 
 
 def _collect(connection: Connection, visits: str) -> None:
