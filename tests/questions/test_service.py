@@ -198,6 +198,17 @@ async def test_an_answer_is_kept_until_something_changes_it(site: Analytics, mon
     assert [row for row in await pages() if row[0] != "/renamed"] == [("/a", 3), ("/a/c", 1)]
 
 
+async def test_hits_that_other_servers_store_are_in_every_answer(
+    site: Analytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = site.services.warehouse
+    monkeypatch.setattr(warehouse, "shared", True)
+    monkeypatch.setattr(type(warehouse), "marks", warehouse.marks)  # a lake's never change
+    assert await rows(site, dimensions=(PAGE,)) == [("/a", 2), ("/a/c", 1), ("/b", 1)]
+    await tell(site, a_visit("/a", by=9))
+    assert await rows(site, dimensions=(PAGE,)) == [("/a", 3), ("/a/c", 1), ("/b", 1)]
+
+
 async def test_searched_names_follow_new_and_changed_paths(site: Analytics) -> None:
     services = site.services
     searched = Match(dimension=PAGE, operator=Operator.CONTAINS, values=("/a",))

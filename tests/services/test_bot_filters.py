@@ -21,6 +21,7 @@ from tallystick.services.analytics.names import path_ids
 from tallystick.services.analytics.path_changes import merge_paths
 from tallystick.services.job_worker import JobWorker
 from tallystick.services.jobs import Job, RenamedPath, enqueue, pending_jobs
+from tallystick.warehouse.types import NewestIds, WarehouseMarks
 
 DAY = period(at("2020-06-18"), at("2020-06-18T23:59:59"), UTC)
 
@@ -182,3 +183,11 @@ async def test_what_cannot_be_done_is_refused(site: Analytics, fields: dict[str,
     with pytest.raises(InputRefused, match=said):
         await mark(site, **fields)
     assert await site.services.ledger.read(pending_jobs) == []
+
+
+async def test_hits_that_other_servers_stored_are_marked(site: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As a lake's, where a server does not know what others have stored.
+    monkeypatch.setattr(type(site.services.warehouse), "marks", WarehouseMarks("", 0, 0, 0, NewestIds()))
+    assert await mark(site) != Marked(0, None)
+    await do_jobs(site)
+    assert await counted(site, bots=True) == 0

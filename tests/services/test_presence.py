@@ -104,3 +104,17 @@ async def test_one_who_leaves_does_not_end_the_read_of_others(tmp_path: Path) ->
         await asyncio.sleep(0)
         leaves.cancel()
         assert await stays == Present(1, 1)
+
+
+async def test_hits_that_other_servers_store_are_seen_after_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened_warehouse(tmp_path / "hits.duckdb", NOW_S) as warehouse:
+        monkeypatch.setattr(warehouse, "shared", True)
+        monkeypatch.setattr(type(warehouse), "marks", warehouse.marks)  # a lake's never change
+        clock = Monotonic()
+        presence = Presence(warehouse, clock)
+        assert await presence.of_sites([1]) == Present(0, 0)
+        await warehouse.append([a_hit(1, by=1, created=NOW_S)])
+        clock.now += FRESH_S
+        assert await presence.of_sites([1]) == Present(1, 1)

@@ -18,7 +18,7 @@ from tallystick.services.analytics.bot_hits import check_codes, label, log_marki
 from tallystick.services.analytics.questions import Questions
 from tallystick.services.annotating import AnnotatedSite, annotate, moment_of
 from tallystick.services.jobs import JOBS, RelabelMatching, enqueue
-from tallystick.warehouse import Warehouse
+from tallystick.warehouse import Warehouse, WarehouseSession
 from tallystick.warehouse.types import EVERY_ID
 
 ATTEMPTS = 5
@@ -96,7 +96,7 @@ async def mark_matching(  # noqa: PLR0913  # stores, change and who makes it
     )
     for _ in range(ATTEMPTS):
         jobs = await ledger.read(_last_job)
-        through = warehouse.marks.last_id
+        through = await warehouse.read(_newest_hit, marking.site)
         # Refuses also what is only found to be invalid when it is asked, such as an expression.
         hits = int((await questions.answer(question)).rows[0].figures[0] or 0)
         if not hits:
@@ -117,6 +117,10 @@ async def mark_matching(  # noqa: PLR0913  # stores, change and who makes it
             questions.forget()
     msg = "paths are being changed all the time"
     raise StoreBusy(msg)
+
+
+def _newest_hit(session: WarehouseSession, site: int) -> int:
+    return session.newest_hit(site)
 
 
 def _last_job(session: Session) -> int:

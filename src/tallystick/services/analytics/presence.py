@@ -55,7 +55,7 @@ class Presence:
         age = self._clock() - self._begun
         if reading.cancelled() or reading.exception() is not None or age >= AGAIN_AFTER_S:
             return True
-        return age >= FRESH_S and self._state != self._newest_state
+        return age >= FRESH_S and (self._warehouse.shared or self._state != self._newest_state)
 
     async def _read(self) -> Mapping[int, Present]:
         since = self._warehouse.clock() - LAST_S + 1

@@ -180,7 +180,8 @@ class Questions:
             forgotten, state = self._forgotten, self._state
             with self.slow.measured(question):
                 answer = await self._within_its_time(find)
-            if forgotten == self._forgotten:
+            # Of hits that other servers store, this one does not know the newest.
+            if forgotten == self._forgotten and not self._warehouse.shared:
                 self._keep(question, state, answer)
             return answer
 
