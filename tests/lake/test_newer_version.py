@@ -39,7 +39,7 @@ def newer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         def steps(folder: str = "") -> list[MigrationStep]:
             return all_steps(folder) if back or folder else [*all_steps(), next_]
 
-        for module in (migrations, catalogue, keeper, store):
+        for module in (migrations, catalogue, keeper, store, warehouse):
             monkeypatch.setattr(module, "all_steps", steps)
 
     return turn

@@ -42,7 +42,6 @@ class LeaseKeeper:
         epoch: of the lease while this node has it; None otherwise.
         holder: the node that has it, as far as is known; empty if it is free.
         wanted: whether another node asks for it.
-        known: what this program knows.
         outdated: whether it was asked for in vain, because the lake is for newer programs.
         unmoved: number of acknowledged hits of all nodes that are not in the lake, a few seconds ago.
     """
@@ -53,7 +52,7 @@ class LeaseKeeper:
         self.holder = ""
         self.wanted = self.outdated = False
         self.unmoved = 0
-        self.known = Known(FORMAT, len(all_steps()))
+        self._known = Known(format=0, schema=0)
         self._asks = False
         self._alone = Lock()
         """Held while the lease is changed, so that one that was handed over is not extended."""
@@ -93,6 +92,8 @@ class LeaseKeeper:
                 self.hand_over(opened)
 
     def _run(self) -> None:
+        # Here, because the steps are read from files.
+        self._known = Known(FORMAT, len(all_steps()))
         while not self._stopping.is_set():
             try:
                 with connected(self._connect) as opened:
@@ -137,10 +138,10 @@ class LeaseKeeper:
     def _take(self, opened: LakeConnection) -> bool:
         """Take the lease if it is free. Returns whether it was."""
         if self._asks:
-            self.outdated = not lease.ask_for(opened, self._node, self.known)
+            self.outdated = not lease.ask_for(opened, self._node, self._known)
         elif time.monotonic() < self._rests_until:
             return False
-        self.epoch = lease.take(opened, self._node, self.known)
+        self.epoch = lease.take(opened, self._node, self._known)
         if self.epoch is None:
             return False
         log.info("this node is the mover from now on", epoch=self.epoch)

@@ -17,6 +17,7 @@ from tallystick.errors import DatabaseAway, DatabaseUnreachable, StoreAway, Stor
 from tallystick.gathering import Resolvable, resolve_futures
 from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb.appending import Append
+from tallystick.warehouse.duckdb.migrations import all_steps
 from tallystick.warehouse.duckdb.mover import DeferredCall
 from tallystick.warehouse.duckdb.reader import WarehouseReaders
 from tallystick.warehouse.duckdb.session import DuckDbSession
@@ -330,7 +331,7 @@ def _await_migration(mover: LakeMover, opened: LakeConnection) -> None:
     """
     log.info("the lake has an older schema: the server that writes to it is asked to hand it over")
     until = time.monotonic() + HANDED_OVER_WITHIN_S
-    while (state := lease.state(opened)).schema < mover.keeper.known.schema:
+    while (state := lease.state(opened)).schema < len(all_steps()):
         if mover.refusal is not None:
             raise mover.refusal from None
         if mover.failures >= TRIES:
