@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lake.conftest import Opener
-from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, set_epoch
+from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, fresh_lake, set_epoch
 from tallystick.errors import DatabaseUnreachable, DatabaseUnsuitable, StoreAway, StoreFailed
 from tallystick.warehouse.lake import catalogue, extensions
 from tallystick.warehouse.lake.store import is_fenced, lake_error, said_of
@@ -93,29 +93,40 @@ def test_a_reader_says_that_there_is_no_lake_yet(tmp_path: Path) -> None:
     assert not (tmp_path / "files").exists()
 
 
-def test_no_error_tells_the_password(url: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    work = tmp_path / "work"
-    store = QuickLakeStore(f"{url}&password=very:secret", str(folder / "files"), MEMORY_MB, work=work, epoch=1)
-    store.open()
+def test_no_error_tells_the_password(tmp_path: Path) -> None:
+    url, work = fresh_lake(tmp_path / "files"), tmp_path / "work"
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        [hba] = connection.execute("SHOW hba_file").fetchone() or [""]
+        connection.execute("CREATE ROLE careful LOGIN SUPERUSER PASSWORD 'very:s''ecret'")
+        rules = Path(hba).read_text("utf-8")
+        Path(hba).write_text(f"local all careful scram-sha-256\n{rules}", "utf-8")
+        connection.execute("SELECT pg_reload_conf()")
+
+    def opened_with(password: str) -> QuickLakeStore:
+        careful = make_conninfo(url, user="careful", password=password)
+        store = QuickLakeStore(careful, str(tmp_path / "files"), MEMORY_MB, work=work, epoch=1)
+        store.open()
+        return store
+
+    with pytest.raises(DatabaseUnreachable, match="password authentication failed") as refused:
+        opened_with("other-s'ecret")
+    assert "ecret" not in str(refused.value)
+    store = opened_with("very:s'ecret")
     assert last_id(store) >= 0
+    database = conninfo_to_dict(url)["dbname"]
+    with closing(psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True)) as connection:
+        connection.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false".encode())
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+    for _ in range(2):
+        with pytest.raises(duckdb.Error) as lost:
+            last_id(store)
+        assert "ecret" not in str(lost.value)
+        error, told = lake_error(lost.value), said_of(lost.value)
+        assert isinstance(error, StoreAway)
+        assert told.startswith("the lake's catalogue does not answer"), told
+        assert "careful" not in told, "nor how we connect"
     store.close()
-    file = work / "catalogue.pass"
-    assert (file.read_text(), file.stat().st_mode & 0o777) == ("*:*:*:*:very\\:secret\n", 0o600)
-    monkeypatch.setitem(catalogue.CONNECTION, "host", "/nowhere")
-    with file.open() as being_read:
-        string = catalogue.connection_string("postgresql:///nothing?password=other:secret", 1, file)
-        assert being_read.read() == "*:*:*:*:very\\:secret\n", "it is replaced, and never empty"
-    assert (file.read_text(), file.stat().st_mode & 0o777) == ("*:*:*:*:other\\:secret\n", 0o600)
-    assert not list(work.glob("catalogue.pass.*"))
-    with duckdb.connect(config=QuickLakeStore.CONFIGURATION) as connection:
-        extensions.load_extensions(connection, extensions.LAKE)
-        with pytest.raises(duckdb.Error, match="/nowhere") as refused:
-            connection.execute(f"ATTACH 'ducklake:postgres:{string.replace(chr(39), chr(39) * 2)}' AS lake")
-    assert "secret" not in str(refused.value)
-    assert isinstance(lake_error(refused.value), StoreAway)
-    told = said_of(refused.value)
-    assert told.startswith("the lake's catalogue does not answer: connection to server"), "nor how we connect"
-    assert "catalogue.pass" not in told
+    assert not [file for file in work.rglob("*") if file.is_file()], "nor any file"
 
 
 def test_a_missing_extension_is_said_in_one_line(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,10 +162,10 @@ def test_queries_reach_no_other_file(opened: Opener, tmp_path: Path) -> None:
         session.connection.execute(f"SELECT * FROM '{other}'")
 
 
-def test_a_server_that_is_cut_off_does_not_keep_the_creation_lock(url: str, tmp_path: Path) -> None:
+def test_a_server_that_is_cut_off_does_not_keep_the_creation_lock(url: str) -> None:
     """PostgreSQL looks whether we are still there; by its default after two hours."""
     given = f"{url}&options=-c%20tcp_keepalives_idle%3D20"  # has the last word
-    of_duckdb = conninfo_to_dict(catalogue.connection_string(given, 1, tmp_path / "password"))["options"]
+    of_duckdb = conninfo_to_dict(catalogue.connection_string(given, 1))["options"]
     with catalogue.administered(given) as connection:
         ours = connection.info.get_parameters()["options"]
     kept = {

@@ -2,12 +2,9 @@
 
 # ruff: noqa: S608  # the text consists of constants
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
-from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
 
 import duckdb
@@ -80,29 +77,26 @@ OPTIONS: Mapping[str, str | int] = {
 Files are small enough to be merged or written anew within a second or two: no hit is moved meanwhile."""
 
 
-def connection_string(url: str, epoch: int | None, password_file: Path) -> str:
+def connection_string(url: str, epoch: int | None) -> str:
     """The libpq connection string of a lake's catalogue, without a password: DuckDB's errors repeat it.
 
     Args:
         url: of the database, as the operator gave it.
         epoch: of the lease under which the connection writes; None if it only reads.
-        password_file: where a password of the URL is written to.
     """
     given = _with_defaults(url)
-    password = given.pop("password", None)
-    if password is not None:
-        escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
-        # libpq reads the file for each connection, also while another lake of this process is opened.
-        descriptor, written = mkstemp(dir=password_file.parent, prefix=f"{password_file.name}.")
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"*:*:*:*:{escaped}\n")
-        Path(written).replace(password_file)
-        given["passfile"] = str(password_file)
+    given.pop("password", None)
     # DuckLake doubles the quotes of texts, and nothing else.
     options = [str(given["options"]), "-c standard_conforming_strings=on"]
     if epoch is not None:
         options.append(f"-c tallystick.epoch={epoch}")
     return make_conninfo("", **given | {"options": " ".join(options)})
+
+
+def password_of(url: str) -> str | None:
+    """The password in the URL of a database; None if libpq finds one elsewhere, or needs none."""
+    password = conninfo_to_dict(url).get("password")
+    return None if password is None else str(password)
 
 
 def _with_defaults(url: str) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from tallystick.warehouse.lake.catalogue import (
     create_or_migrate,
     is_created,
     note_schema,
+    password_of,
     raise_fence,
 )
 from tallystick.warehouse.lake.cleaning import CleaningConnection
@@ -58,8 +59,8 @@ LOST = (
 """What libpq and PostgreSQL say where a connection of DuckDB to the catalogue was lost."""
 UNREACHED = "Could not establish connection|Could not connect to server|Connection refused|HTTP 50[023]|timed? ?out"
 """What DuckDB says where object storage cannot be reached."""
-PASSWORD_FILE = "catalogue.pass"  # noqa: S105  # its name
-"""The password of the catalogue, for libpq; in the directory of the process."""
+PASSWORD = "catalogue"  # noqa: S105  # its name
+"""The name of the secret with the catalogue's password, in the memory of an instance."""
 
 
 class LakeOutdated(DatabaseSchemaRefused):
@@ -104,7 +105,6 @@ class LakeStore(Instance):
         self.files = self.files.rstrip("/") + "/"
         self.exports = exports.absolute() if exports else work.absolute() / EXPORTS_DIRECTORY
         self._spilled = work.absolute() / SPILLED_DIRECTORY
-        self._password_file = work.absolute() / PASSWORD_FILE
         self._memory_mb = memory_mb
         self._reach = (self.files, str(self.exports), *(str(folder.absolute()) for folder in reach))
 
@@ -175,12 +175,16 @@ class LakeStore(Instance):
         return root
 
     def _attach(self, root: Connection) -> None:
-        catalogue = f"ducklake:postgres:{connection_string(self.catalogue, self.epoch, self._password_file)}"
-        kind = "READ_ONLY" if self.epoch is None else "CREATE_IF_NOT_EXISTS true"
-        root.execute(
-            f"ATTACH {quoted(catalogue)} AS {NAME}"
-            f" (DATA_PATH {quoted(self.files)}, METADATA_SCHEMA {quoted(SCHEMA)}, {kind})"
-        )
+        catalogue = f"ducklake:postgres:{connection_string(self.catalogue, self.epoch)}"
+        options = [
+            f"DATA_PATH {quoted(self.files)}",
+            f"METADATA_SCHEMA {quoted(SCHEMA)}",
+            "READ_ONLY" if self.epoch is None else "CREATE_IF_NOT_EXISTS true",
+        ]
+        if (password := password_of(self.catalogue)) is not None:
+            root.execute(f"CREATE SECRET {PASSWORD} (TYPE postgres, PASSWORD {quoted(password)})")
+            options.append(f"META_SECRET {quoted(PASSWORD)}")
+        root.execute(f"ATTACH {quoted(catalogue)} AS {NAME} ({', '.join(options)})")
 
     def _cursor(self, root: Connection) -> Connection:
         connection = root.cursor()
