@@ -16,7 +16,7 @@ from tallystick.services.job_worker import JobWorker
 from tallystick.services.opening import Stores, open_stores
 from tallystick.services.ownership import Ownership
 from tallystick.services.services import build_services
-from tallystick.services.stores import file_place
+from tallystick.services.stores import backup_notes, file_place
 from tallystick.services.sweeping import sweeps
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counters, counttogether, dashboard, goatcounter, native, plausible
@@ -79,6 +79,7 @@ class Application:
             stores.warehouse,
             data=settings.data,
             place=partial(file_place, settings.lake, settings.data),
+            noted=backup_notes(settings.lake, settings.data),
             knowledge=knowledge or Knowledge.load(settings.geodb, settings.spam_referrers),
             seals=stores.seals,
             admits_new_name=lambda site, address: (

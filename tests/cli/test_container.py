@@ -28,8 +28,9 @@ def a_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(container, "MARKS", (tmp_path / "mounts",))
 
 
-def told(run: CommandLine, data: str, *options: str) -> list[tuple[str, str]]:
-    lines = [line.split("\t") for line in run("doctor", "--data", data, *options).out.splitlines()]
+def told(run: CommandLine, data: str, *options: str, **variables: str) -> list[tuple[str, str]]:
+    ran = run("doctor", "--data", data, *options, variables=variables)
+    lines = [line.split("\t") for line in ran.out.splitlines()]
     return [(status, rest[0]) for status, what, *rest in lines if what == "container"]
 
 
@@ -54,6 +55,13 @@ def test_an_address_that_no_other_container_reaches_is_a_warning(run: CommandLin
         "it listens at 127.0.0.1:8080, [::1]:8080, which only this container reaches: TALLYSTICK_LISTEN=0.0.0.0:8080"
     )
     assert told(run, "/srv/data", "--listen", "unix:/run/http.sock")[0][0] == "OK"
+
+
+def test_servers_on_a_lake_hold_nothing_once_they_are_given_their_key(run: CommandLine) -> None:
+    options = (*EVERYWHERE, "--lake", "s3://hits/lake")
+    assert told(run, "/data", *options) == [FOUND["/data"]]
+    found = told(run, "/data", *options, TALLYSTICK_SECRET_KEY="a" * 43 + "=")
+    assert found == [("OK", "/data has nothing that must outlive it")]
 
 
 def test_kubernetes_is_seen_by_its_variable(run: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

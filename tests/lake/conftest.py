@@ -1,5 +1,6 @@
 """Lakes in directories of their own."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -7,12 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from support.browsing import CHROMIUM, SHELL
 from support.lakes import MEMORY_MB, QuickLakeStore, fresh_lake
 
 # They run where the extensions are: ``make test`` has an environment for that.
 collect_ignore_glob = [] if find_spec("duckdb_extension_ducklake") else ["test_*.py"]
 
 Opener = Callable[..., QuickLakeStore]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where the browser is."""
+    found = SHELL or CHROMIUM
+    if found is None and not os.environ.get("CI"):
+        pytest.skip("there is no Chromium here (Debian: apt-get install chromium)")
+    assert found
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,9 @@ def test_a_backup_is_missed_when_it_is_old_or_was_never_taken() -> None:
     (found,) = findings_of(replace(old, at=old.at + 1))
     assert (found.problem, found.level) == (Problem.OLD_BACKUP, Level.SOON)
     (found,) = findings_of(replace(WELL, backup=None))
-    assert (found.problem, found.level) == (Problem.NO_BACKUP, Level.SOON)
+    assert (found.problem, found.level, found.facts) == (Problem.NO_BACKUP, Level.SOON, {"lake": False})
+    (found,) = findings_of(replace(WELL, backup=None, hits=replace(WELL.hits, server="node-1")))
+    assert found.facts == {"lake": True}
 
 
 def test_the_last_backup_is_noted_for_its_owner(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """How tests start Chromium, and what they ask of every page."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,10 @@ from time import monotonic
 import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, BrowserType, Locator, Page, sync_playwright
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SHELL = shutil.which("chromium-headless-shell")
+"""Does the same as Chromium in half the time."""
 
 ARGUMENTS = (
     "--headless",

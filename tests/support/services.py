@@ -26,6 +26,7 @@ def services_over(ledger: Ledger, warehouse: Warehouse | None = None, **options:
         owned=True,
         shared=False,
         mover=None,
+        node=None,
         carries_out_jobs=True,
         chores=None,
         **numbers,

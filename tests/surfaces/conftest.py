@@ -4,16 +4,12 @@ A machine without it may leave them out, and says so; where CI is set they fail 
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
-from support.browsing import opened_browser
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-SHELL = shutil.which("chromium-headless-shell")
+from support.browsing import CHROMIUM, SHELL, opened_browser
 
 _left_out = pytest.StashKey[int]()
 

@@ -14,7 +14,7 @@ from tallystick.services.backup.ledger_copy import back_up
 from tallystick.services.backup.warehouse_copy import copied_warehouse, put_into_backup, refuse_older_ledger
 from tallystick.services.files import whole_file
 from tallystick.services.operating.backups import BackupNote, note_backup
-from tallystick.services.stores import marks_of, stored_hits
+from tallystick.services.stores import backup_notes, marks_of, stored_hits
 from tallystick.settings import StorageSettings
 
 
@@ -50,14 +50,12 @@ def backup(
             back_up(database, partial, tell)
             refuse_older_ledger(storage, partial, hits)
             put_into_backup(hits, partial)
-    size = file.stat().st_size
+    size, noted = file.stat().st_size, backup_notes(settings.lake, settings.data)
     try:
-        if settings.data.is_dir():
-            note_backup(settings.data, BackupNote(time.time_ns() // 1_000_000, size, hits is not None))
+        if noted.is_dir():
+            note_backup(noted, BackupNote(time.time_ns() // 1_000_000, size, hits is not None))
     except (OSError, InputRefused) as error:
-        print(
-            f"tallystick: /admin will not show this backup, {settings.data} cannot be written: {error}", file=sys.stderr
-        )
+        print(f"tallystick: /admin will not show this backup, {noted} cannot be written: {error}", file=sys.stderr)
     # A PostgreSQL ledger is the same from every data directory; the hits are not.
     without = (
         f", without hits: {settings.data} has none" if hits is None and settings.database and not settings.lake else ""

@@ -20,7 +20,7 @@ from cyclopts import Parameter
 from tallystick import __version__
 from tallystick.app import SURFACES
 from tallystick.cli.support.configuration import FILE_VARIABLE, SETTINGS, sources
-from tallystick.cli.support.container import in_container, problems_of_container
+from tallystick.cli.support.container import in_container, keeps_data, problems_of_container
 from tallystick.cli.support.data_directory import server_runs
 from tallystick.cli.support.readiness import place_of, readiness_of
 from tallystick.errors import TallystickError
@@ -36,6 +36,7 @@ from tallystick.services.clock import SEEN, clock_marks, offset, problem_of
 from tallystick.services.operating.backups import last_backup
 from tallystick.services.operating.findings import BACKUP_OLD_MS
 from tallystick.services.privacy import open_to_others
+from tallystick.services.stores import backup_notes
 from tallystick.settings import Settings, lifetime_text
 from tallystick.warehouse import (
     LakeStanding,
@@ -122,8 +123,8 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _database(settings)
     yield from _clock_of_ledger(settings)
     yield _hits(settings.data) if settings.lake is None else _lake(settings, settings.lake)
-    if settings.data.is_dir():
-        yield _backup(settings.data)
+    if (noted := backup_notes(settings.lake, settings.data)).is_dir():
+        yield _backup(noted)
     yield from _hosts(settings)
     yield from _second_steps(settings)
     if settings.database is not None:
@@ -219,7 +220,8 @@ def _container(settings: Settings) -> Iterator[Check]:
         problems = list(problems_of_container(settings))
         yield from (Check("WARN", "container", problem) for problem in problems)
         if not problems:
-            yield Check("OK", "container", f"{settings.data} is a volume of this container")
+            kept = "is a volume of this container" if keeps_data(settings) else "has nothing that must outlive it"
+            yield Check("OK", "container", f"{settings.data} {kept}")
 
 
 def _data_directory(data: Path) -> Check:
@@ -413,12 +415,12 @@ def _stored_in_lake(settings: Settings, *, thorough: bool) -> Iterator[Check]:
     yield _visits(storage, in_use=False, thorough=thorough)
 
 
-def _backup(data: Path) -> Check:
+def _backup(noted: Path) -> Check:
     """Whether the last backup that was noted is new enough."""
-    note = last_backup(data)
+    note = last_backup(noted)
     if note is None:
         return Check(
-            "WARN", "backup", f"none was taken of {data} yet; tallystick backup FILE takes one beside a server"
+            "WARN", "backup", f"none was taken of {noted} yet; tallystick backup FILE takes one beside a server"
         )
     age_ms = time.time() * 1000 - note.at
     result = f"the last one was taken {age_ms / DAY_MS:,.1f} days ago: {note.bytes / (1 << 20):,.1f} MB"

@@ -110,6 +110,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
     *,
     data: Path,
     place: Callable[[str], FilePlace] | None = None,
+    noted: Path | None = None,
     knowledge: Knowledge | None = None,
     seals: Seals | None = None,
     admits_new_name: Admits | None = None,
@@ -123,6 +124,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
     Args:
         data: the data directory.
         place: where files of a kind are that all servers with the same hits need; None for the data directory.
+        noted: the folder with the note of the last backup; None for the data directory.
         knowledge: countries and spam referrers that hits are compared with; by default only those built in.
         seals: with the key of this data directory; without them the secrets of authenticator apps are valid until the
             server stops.
@@ -181,7 +183,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         annotations=Annotations(ledger),
         kept=kept,
         readiness=readiness,
-        operating=Operating(ledger, warehouse, readiness, clock, tasks, questions.slow, data),
+        operating=Operating(ledger, warehouse, readiness, clock, tasks, questions.slow, data, noted or data),
         following=following,
         sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),
         in_flight=in_flight,

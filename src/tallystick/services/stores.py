@@ -141,6 +141,11 @@ def file_place(lake: str | None, data: Path, kind: str) -> FilePlace:
     return FolderPlace(Path(lake) / kind)
 
 
+def backup_notes(lake: str | None, data: Path) -> Path:
+    """The folder with the note of the last backup: that of all servers with the same hits, where they have one."""
+    return data if lake is None or lake.startswith(OBJECT_STORAGE) else Path(lake)
+
+
 async def note(
     ledger: Ledger, warehouse: Warehouse, noted: Mapping[str, tuple[int, int]]
 ) -> Mapping[str, tuple[int, int]]:

@@ -465,6 +465,11 @@ class Warehouse(Protocol):
         ...
 
     @property
+    def node(self) -> str | None:
+        """The name of this server among those that share the warehouse; None for an embedded one."""
+        ...
+
+    @property
     def chores(self) -> ChoreCounts | None:
         """What this server has done to keep a shared warehouse small; None for an embedded one."""
         ...

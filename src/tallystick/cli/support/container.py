@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tallystick.server.listening import Listen
+from tallystick.services.accounts.seals import VARIABLE as KEY_VARIABLE
 from tallystick.settings import Settings
 
 MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
@@ -32,13 +33,18 @@ def in_container(environment: Mapping[str, str] = os.environ) -> bool:
 def problems_of_container(settings: Settings) -> Iterator[str]:
     """What is probably not meant, each with what to do."""
     mount = mount_of(settings.data.resolve())
-    if mount.place == Path("/"):
+    if keeps_data(settings) and mount.place == Path("/"):
         yield f"{settings.data} is in the container and is lost with it: mount a volume there"
-    elif mount.kind in IN_MEMORY:
+    elif keeps_data(settings) and mount.kind in IN_MEMORY:
         yield f"{settings.data} is in memory ({mount.kind}) and is lost at the end: mount a volume there"
     if all(isinstance(each, Listen) and each.host.startswith(LOOPBACK) for each in settings.listen):
         where = ", ".join(map(str, settings.listen))
         yield f"it listens at {where}, which only this container reaches: TALLYSTICK_LISTEN=0.0.0.0:8080"
+
+
+def keeps_data(settings: Settings) -> bool:
+    """Whether the data directory has something that is needed after the container: not with a lake and a key."""
+    return settings.lake is None or not os.environ.get(KEY_VARIABLE)
 
 
 def mount_of(path: Path) -> Mount:

@@ -1,4 +1,7 @@
-"""The note of the last backup: a small file in the data directory, which a running server reads."""
+"""The note of the last backup: a small file, which running servers read.
+
+It is in the data directory; where several servers have their hits in one directory, it is there.
+"""
 
 import os
 from contextlib import suppress
@@ -13,7 +16,7 @@ NOTE_FILE = "last-backup.json"
 
 
 class BackupNote(Struct, frozen=True):
-    """The last backup of a data directory.
+    """The last backup.
 
     Attributes:
         at: when it was complete, Unix ms.
@@ -26,22 +29,22 @@ class BackupNote(Struct, frozen=True):
     hits: bool
 
 
-def note_backup(data: Path, note: BackupNote) -> None:
+def note_backup(folder: Path, note: BackupNote) -> None:
     """Replace the note.
 
     Raises:
         OSError, InputRefused: it cannot be written.
     """
-    with whole_file(data / NOTE_FILE, replaces=True, mode=0o600) as partial:
+    with whole_file(folder / NOTE_FILE, replaces=True, mode=0o600) as partial:
         partial.write_bytes(msgspec.json.encode(note))
         with suppress(OSError):  # only root may give a file to the server's user
-            owner = data.stat()
+            owner = folder.stat()
             os.chown(partial, owner.st_uid, owner.st_gid)
 
 
-def last_backup(data: Path) -> BackupNote | None:
+def last_backup(folder: Path) -> BackupNote | None:
     """The note; None without one, or if it cannot be read."""
     try:
-        return msgspec.json.decode((data / NOTE_FILE).read_bytes(), type=BackupNote)
+        return msgspec.json.decode((folder / NOTE_FILE).read_bytes(), type=BackupNote)
     except (OSError, msgspec.DecodeError):
         return None

@@ -95,6 +95,6 @@ def _others(state: ServerState) -> Iterator[Finding]:
         if task.overdue:
             yield Finding(Problem.TASK, Level.NOW, {"task": task.name, "failures": task.failures})
     if state.backup is None:
-        yield Finding(Problem.NO_BACKUP, Level.SOON)
+        yield Finding(Problem.NO_BACKUP, Level.SOON, {"lake": state.hits.server is not None})
     elif state.at - state.backup.at > BACKUP_OLD_MS:
         yield Finding(Problem.OLD_BACKUP, Level.SOON, {"age_s": (state.at - state.backup.at) / 1000})

@@ -72,6 +72,7 @@ class Hits(Struct, frozen=True, kw_only=True):
         mover: the server that brings hits of all servers into columns, empty while there is none; None where this one
             has hits of its own.
         moves: whether that is this server.
+        server: the name of this one among them; None where it has hits of its own.
     """
 
     owned: bool
@@ -82,6 +83,7 @@ class Hits(Struct, frozen=True, kw_only=True):
     sessions: int
     mover: str | None = None
     moves: bool = False
+    server: str | None = None
 
 
 class TaskState(Struct, frozen=True, kw_only=True):
@@ -129,6 +131,7 @@ class Operating:
 
     Args:
         data: the data directory.
+        noted: the folder with the note of the last backup.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # what it looks at
@@ -140,9 +143,10 @@ class Operating:
         tasks: BackgroundTasks,
         slow: SlowQuestions,
         data: Path,
+        noted: Path,
     ) -> None:
         self._ledger, self._warehouse, self._readiness = ledger, warehouse, readiness
-        self._clock, self._tasks, self._slow, self._data = clock, tasks, slow, data
+        self._clock, self._tasks, self._slow, self._data, self._noted = clock, tasks, slow, data, noted
         self._disk_history = DiskHistory(data)
         self._started = time.time_ns() // 1_000_000
         self._versions: Mapping[str, str] | None = None
@@ -169,7 +173,7 @@ class Operating:
 
     async def backup(self) -> BackupNote | None:
         """The last backup; None without a note of one."""
-        return await asyncio.to_thread(last_backup, self._data)
+        return await asyncio.to_thread(last_backup, self._noted)
 
     def tasks(self) -> list[BackgroundTask]:
         """Measure how the data directory grows."""
@@ -178,7 +182,7 @@ class Operating:
     def _look(self) -> tuple[Machine, Growth | None, BackupNote | None]:
         machine = look_at_machine(self._data)
         free = None if machine.space is None else machine.space.free
-        return machine, growth_of(self._disk_history.read(), free), last_backup(self._data)
+        return machine, growth_of(self._disk_history.read(), free), last_backup(self._noted)
 
     def _writing(self, problem: str | None) -> Writing:
         writers = self._ledger.measurements
@@ -206,6 +210,7 @@ class Operating:
             sessions=warehouse.sessions,
             mover=warehouse.mover,
             moves=warehouse.mover is not None and warehouse.carries_out_jobs,
+            server=warehouse.node,
         )
 
 

@@ -256,6 +256,11 @@ class DuckDbWarehouse:
         return
 
     @property
+    def node(self) -> None:
+        """It is not shared."""
+        return
+
+    @property
     def chores(self) -> None:
         """An embedded warehouse needs none but checkpoints."""
         return

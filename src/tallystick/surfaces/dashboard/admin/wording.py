@@ -51,6 +51,16 @@ _DATABASE_SERVER = Words(
     _reason,
 )
 
+_NO_BACKUP = N_("No backup has been taken yet.")
+_BACKUP_OF_LAKE = Words(
+    _NO_BACKUP,
+    N_(
+        "Run `tallystick backup FILE` with the `--database` and `--lake` of the servers, by a timer best, and copy the"
+        " file elsewhere; they keep running. With hits in object storage a server sees only backups that were taken"
+        " with its own `--data`."
+    ),
+)
+
 WORDS: Mapping[Problem, Words] = MappingProxyType(
     {
         Problem.STORING: Words(
@@ -121,7 +131,7 @@ WORDS: Mapping[Problem, Words] = MappingProxyType(
             ),
         ),
         Problem.NO_BACKUP: Words(
-            N_("No backup has been taken yet."),
+            _NO_BACKUP,
             N_(
                 "Run `tallystick backup FILE` on this machine, by a timer best, and copy the file elsewhere; the server"
                 " keeps running. Backups that other programs take are not seen here."
@@ -154,6 +164,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "dropped-hits": N_("stores why hits were left out"),
         "logouts": N_("deletes the logins of people who logged out during an outage"),
         "superuser-logins": N_("compares who may see this page during an outage with the logins that are left"),
+        "database-clock": N_("reads the clock of PostgreSQL, which all servers go by"),
         "clock": N_("compares the clock with the newest commit"),
         "jobs": N_("deletes and merges what people have deleted and merged"),
         "hit-marks": N_("compares what the ledger and the hits have stored"),
@@ -184,5 +195,7 @@ def said(language: Language, finding: Finding) -> tuple[str, str]:
     words = WORDS[finding.problem]
     if finding.problem is Problem.STORING and finding.facts["shared"]:
         words = _DATABASE_SERVER
+    elif finding.problem is Problem.NO_BACKUP and finding.facts["lake"]:
+        words = _BACKUP_OF_LAKE
     facts = words.facts(language, finding.facts)
     return language.gettext(words.what) % facts, language.gettext(words.do) % facts
