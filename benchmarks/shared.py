@@ -44,11 +44,11 @@ class Shared(Struct, frozen=True):
     collected: str
 
 
-def prepare(data: Path) -> Shared:
-    """Create accounts, tokens and counters in a data directory."""
+def prepare(data: Path, url: str | None = None) -> Shared:
+    """Create accounts, tokens and counters in a data directory, or in a database of PostgreSQL."""
     data.mkdir(exist_ok=True)
-    open_database(None, data).migrate()
-    with _writing(data) as session:
+    open_database(url, data).migrate()
+    with _writing(data, url) as session:
         people = [_person(session, f"person-{number}") for number in range(PEOPLE)]
         host, collector = _person(session, "host"), _person(session, "collector")
         hot = _counter(session, host[0])
@@ -79,17 +79,17 @@ def add_changes(data: Path, amount: int) -> None:
             session.connection.execute(_FILL, numbers)
 
 
-def counted(data: Path) -> int:
+def counted(data: Path, url: str | None = None) -> int:
     """Return by how much all shared counters together have risen."""
-    with closing(open_database(None, data).session()) as session:
+    with closing(open_database(url, data).session()) as session:
         accounts = [number for (number,) in session.connection.execute("SELECT id FROM account")]
         counters = {counter.uid: counter.value for account in accounts for counter in counters_of(session, account)}
     return sum(counters.values()) - FIRST_VALUE * len(counters)
 
 
 @contextmanager
-def _writing(data: Path) -> Iterator[Session]:
-    with closing(open_database(None, data).session(writes=True)) as session, session.transaction():
+def _writing(data: Path, url: str | None = None) -> Iterator[Session]:
+    with closing(open_database(url, data).session(writes=True)) as session, session.transaction():
         yield session
 
 
