@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lake.conftest import Opener
 from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, fresh_lake, set_epoch
-from tallystick.errors import DatabaseUnreachable, DatabaseUnsuitable, StoreAway, StoreFailed
+from tallystick.errors import DatabaseUnreachable, DatabaseUnsuitable, StoreAway, StoreBusy
 from tallystick.warehouse.lake import catalogue, extensions
 from tallystick.warehouse.lake.store import is_fenced, lake_error, said_of
 
@@ -34,7 +34,7 @@ def last_id(store: QuickLakeStore) -> int:
 def assert_fenced(refused: pytest.ExceptionInfo[duckdb.Error]) -> None:
     assert is_fenced(refused.value)
     error = lake_error(refused.value)
-    assert type(error) is StoreFailed
+    assert type(error) is StoreBusy
     assert str(error) == "the lake refused a commit: only the server that holds the lease writes to the lake"
 
 

@@ -3,9 +3,6 @@
 import asyncio
 import gzip
 import os
-import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,6 +10,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from builders import NOW
@@ -20,7 +18,7 @@ from support.analytics import EMAIL, prepare
 from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, fresh_lake
 from support.ledgers import until
 from support.nodes import node, opened_quickly
-from support.postgres import free_port
+from support.storages import BUCKET, Door, ObjectStorage
 from tallystick.errors import InvalidSetting, StoreBusy
 from tallystick.ledger import Ledger
 from tallystick.ledger.postgresql import PostgresqlDatabase
@@ -33,48 +31,29 @@ from tallystick.services.imports.upload_folder import Upload, UploadKind, Upload
 from tallystick.services.imports.uploads import UNFINISHED_KEPT_S, SentFile
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.services.services import Services, build_services
-from tallystick.warehouse.lake import bucket
+from tallystick.warehouse.lake import bucket, object_storage
 from tallystick.warehouse.lake.bucket import LakeBucket
 from tallystick.warehouse.lake.chores import Chores
 from tallystick.warehouse.lake.object_storage import add_credentials
+from tallystick.warehouse.lake.store import lake_error
 
-BUCKET = "hits"
 ENDPOINT = "AWS_ENDPOINT_URL"
+INSERT = "INSERT INTO request SELECT range::VARCHAR, 'b', 'c', 1 FROM range(3000)"
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """The URL of a storage with a bucket, which the environment names."""
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    url = f"http://127.0.0.1:{port}"
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            _until_it_listens(port)
-            urllib.request.urlopen(urllib.request.Request(f"{url}/{BUCKET}", method="PUT"), timeout=10).close()
-            with pytest.MonkeyPatch.context() as patch:
-                for name, value in {
-                    "ACCESS_KEY_ID": "key",
-                    "SECRET_ACCESS_KEY": "secret",
-                    "REGION": "us-east-1",
-                }.items():
-                    patch.setenv(f"AWS_{name}", value)
-                patch.setenv(ENDPOINT, url)
-                yield url
-        finally:
-            server.terminate()
+def storage() -> Iterator[ObjectStorage]:
+    """A storage with a bucket, which the environment names."""
+    with ObjectStorage.started() as storage, pytest.MonkeyPatch.context() as patch:
+        for name, value in storage.environment().items():
+            patch.setenv(name, value)
+        yield storage
 
 
-def _until_it_listens(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        else:
-            return
+@pytest.fixture
+def endpoint(storage: ObjectStorage) -> str:
+    """The URL of the storage."""
+    return storage.url
 
 
 def line(number: int) -> str:
@@ -153,6 +132,29 @@ def test_files_that_are_no_hits_are_kept_whole_and_removed(
     for use in (away.names, lambda: away.size("1"), lambda: away.put("1", tmp_path / "a")):
         with pytest.raises(StoreBusy, match="the storage of the lake does not answer"):
             use()
+
+
+def test_a_storage_that_is_away_is_given_up(
+    storage: ObjectStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, door = fresh_database(), Door(storage.port)
+    monkeypatch.setenv(ENDPOINT, door.url)
+    monkeypatch.setattr(object_storage, "WRITTEN_WITHIN_S", 1)
+    monkeypatch.setattr(object_storage, "TRIED_AGAIN", 0)
+    writer = QuickLakeStore(url, f"s3://{BUCKET}/away", MEMORY_MB, work=tmp_path, epoch=1)
+    writer.open()
+    with writer.session() as session:
+        for away in (door.shut, storage.frozen):
+            began = time.monotonic()
+            with away(), pytest.raises(duckdb.Error) as failed:
+                session.connection.execute(INSERT)
+            error = lake_error(failed.value)
+            assert (error.retry_after, "storage of the lake does not answer" in str(error)) == (1, True), failed.value
+            assert time.monotonic() - began < 25, "a file takes several requests, each of one second"
+        session.connection.execute(INSERT)
+        assert session.connection.execute("SELECT count(*) FROM request").fetchall() == [(3_000,)]
+    writer.close()
+    door.close()
 
 
 @pytest.mark.parametrize(

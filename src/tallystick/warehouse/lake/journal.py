@@ -19,7 +19,7 @@ import msgspec
 import psycopg
 import structlog
 
-from tallystick.errors import KeyInFlight, StoreFailed, StoreUnavailable
+from tallystick.errors import KeyInFlight, StoreFailed, StoreUnavailable, reason_of
 from tallystick.warehouse.duckdb.appending import Append, AppendThread
 from tallystick.warehouse.lake.batches import pack
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection, queries, translated
@@ -122,7 +122,7 @@ class LakeJournal(AppendThread):
         self.failures += 1
         if not self.last_failed:
             self.last_failed = True
-            log.error("a commit of hits failed", reason=str(error))
+            log.error("a commit of hits failed", reason=reason_of(error))
 
     def _succeeded(self) -> None:
         if self.last_failed:

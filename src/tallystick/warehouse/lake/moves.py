@@ -7,14 +7,17 @@ here. So each batch is moved once: the number in the lake shows which moves it h
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tallystick.errors import StoreUnavailable
+from tallystick.errors import StoreBusy
 from tallystick.warehouse.lake.connecting import LakeConnection, queries, translated
 
 BATCHES_AT_ONCE = 2_000
 
 
-class LeaseLost(StoreUnavailable):
-    """Another node has become the mover."""
+class LeaseLost(StoreBusy):
+    """Another node has become the mover; a later attempt asks it for the lease."""
+
+    def __init__(self) -> None:
+        super().__init__("another server changes stored hits now")
 
 
 class StoredBatch(NamedTuple):

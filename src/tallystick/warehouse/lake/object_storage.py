@@ -14,6 +14,17 @@ REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Of other storages than Amazon's, for example ``https://minio.example:9000``."""
 
+READ_WITHIN_S, WRITTEN_WITHIN_S = 10, 30
+"""How long one request to the storage may take, to its last byte: of a mover, a file of up to 128 MB."""
+TRIED_AGAIN = 1
+"""How often a failed request is repeated: a reader gives up within half a minute, with DuckDB's defaults in two."""
+
+
+def limit_waiting(connection: Connection, *, writes: bool) -> None:
+    """Let an instance give a storage up that does not answer."""
+    connection.execute(f"SET GLOBAL http_timeout = {WRITTEN_WITHIN_S if writes else READ_WITHIN_S}")
+    connection.execute(f"SET GLOBAL http_retries = {TRIED_AGAIN}")
+
 
 class StorageAccess(NamedTuple):
     """What the environment says of object storage.

@@ -47,7 +47,7 @@ from tallystick.warehouse.lake.catalogue import (
 )
 from tallystick.warehouse.lake.cleaning import CleaningConnection
 from tallystick.warehouse.lake.extensions import LAKE, OBJECT_STORAGE, load_extensions
-from tallystick.warehouse.lake.object_storage import add_credentials
+from tallystick.warehouse.lake.object_storage import add_credentials, limit_waiting
 
 NAME = "lake"
 """The lake's name in DuckDB."""
@@ -57,7 +57,10 @@ LOST = (
     "|could not (?:receive data from|send data to) server|SSL connection has been closed|the database system is"
 )
 """What libpq and PostgreSQL say where a connection of DuckDB to the catalogue was lost."""
-UNREACHED = "Could not establish connection|Could not connect to server|Connection refused|HTTP 50[023]|timed? ?out"
+UNREACHED = (
+    "Could not establish connection|Could not connect to server|Connection refused|HTTP 50[023]|timed? ?out"
+    "|Timeout was reached|error for HTTP"
+)
 """What DuckDB says where object storage cannot be reached."""
 PASSWORD = "catalogue"  # noqa: S105  # its name
 """The name of the secret with the catalogue's password, in the memory of an instance."""
@@ -168,6 +171,7 @@ class LakeStore(Instance):
         load_extensions(root, (*LAKE, *OBJECT_STORAGE) if in_s3 else LAKE)
         if in_s3:
             add_credentials(root, self.files)
+            limit_waiting(root, writes=self.epoch is not None)
         self._attach(root)
         allowed = ", ".join(map(quoted, self._reach))
         root.execute(f"SET GLOBAL allowed_directories = [{allowed}]")
@@ -195,7 +199,7 @@ class LakeStore(Instance):
 def lake_error(error: duckdb.Error) -> StoreUnavailable:
     """Translate an error of DuckDB about the lake into ours, without the statements of DuckLake in its text."""
     if is_fenced(error):
-        return StoreFailed(f"the lake refused a commit: {FENCED}")
+        return StoreBusy(f"the lake refused a commit: {FENCED}")
     translated, text = store_error(error), str(error)
     if away := re.search(r'Unable to connect to Postgres at "[^"]*": (.+)', text) or re.search(f"((?:{LOST}).*)", text):
         return StoreAway(f"the lake's catalogue does not answer: {away[1]}")
