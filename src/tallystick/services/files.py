@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tallystick.errors import InputRefused
+from tallystick.errors import Conflicting, InputRefused
 
 UNFINISHED_RESTORE = "restore.unfinished"
 """Exists in a data directory while its ledger is restored and its hits are not yet."""
@@ -21,8 +21,8 @@ def whole_file(file: Path, *, replaces: bool = False, mode: int = 0o666) -> Iter
     is left. For a symbolic link, its target is written.
 
     Raises:
-        InputRefused: the file exists and is not to be replaced, is not a regular file, or is being written by
-            another command.
+        Conflicting: it is being written by another command, or server.
+        InputRefused: the file exists and is not to be replaced, or is not a regular file.
     """
     _refuse_existing(file, replaces=replaces)
     file = followed(file)
@@ -106,7 +106,7 @@ def _claim(partial: Path, mode: int) -> int:
         except OSError as error:
             os.close(descriptor)
             msg = f"{partial} is being written by another command"
-            raise InputRefused(msg) from error
+            raise Conflicting(msg) from error
         # The other command may have finished and renamed the file between our open and our lock.
         with suppress(FileNotFoundError):
             if os.path.samestat(status := os.fstat(descriptor), partial.stat()):

@@ -351,6 +351,11 @@ class Warehouse(Protocol):
     shared: bool
 
     @property
+    def incomplete(self) -> bool:
+        """Whether reads wait at this moment for acknowledged hits that another server is to store."""
+        ...
+
+    @property
     def owned(self) -> bool:
         """Whether this server owns the analytics: only it stores and reads hits."""
         ...
@@ -392,6 +397,14 @@ class Warehouse(Protocol):
         **named: Arguments.kwargs,
     ) -> Result:
         """Run ``function(session, ...)`` on a reader thread, on one snapshot with all acknowledged hits."""
+        ...
+
+    async def complete(self) -> None:
+        """Return when a read need not wait for acknowledged hits that other servers are to store.
+
+        Raises:
+            StoreUnavailable: that takes too long, or cannot be found out.
+        """
         ...
 
     async def write(

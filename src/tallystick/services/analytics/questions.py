@@ -160,6 +160,7 @@ class Questions:
             QuestionTooLong, StoreUnavailable: as ``answer`` does; and what the function raises.
         """
         self._warehouse.require_owned()
+        await self._warehouse.complete()  # another server may be about to take over: no part of a question's time
         async with self._turn():
             with self.slow.measured(None):
                 return await self._within_its_time(lambda: self._warehouse.read(function))
@@ -173,6 +174,7 @@ class Questions:
         self._warehouse.require_owned()
         if (kept := self._kept_answer(question)) is not None:
             return cast("Found", kept)
+        await self._warehouse.complete()
         async with self._turn():
             # Somebody else may have asked the same meanwhile.
             if (kept := self._kept_answer(question)) is not None:
@@ -240,6 +242,9 @@ class Questions:
             async with asyncio.timeout(self._within):
                 return await find()
         except TimeoutError as error:
+            if self._warehouse.incomplete:
+                msg = "the statistics lack hits of the last seconds"
+                raise StoreBusy(msg) from error
             raise QuestionTooLong(self._within) from error
 
     async def _whole(self, question: Question) -> Answer:

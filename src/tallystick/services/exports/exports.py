@@ -13,7 +13,15 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
-from tallystick.errors import AnalyticsElsewhere, InputRefused, StoreBusy, StoreClosed, StoreFull
+from tallystick.errors import (
+    AnalyticsElsewhere,
+    Conflicting,
+    InputRefused,
+    StoreAway,
+    StoreBusy,
+    StoreClosed,
+    StoreFull,
+)
 from tallystick.ledger import Ledger, Session
 from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
 from tallystick.model.site import Site
@@ -192,8 +200,11 @@ class Exports:
             if not self._warehouse.carries_out_jobs:
                 raise AnalyticsElsewhere  # noqa: TRY301  # another server writes it from now on
             await asyncio.to_thread(self.folder.keep, export)
-        except (AnalyticsElsewhere, StoreBusy, StoreClosed):
+        except (AnalyticsElsewhere, StoreAway, StoreBusy, StoreClosed):
             raise
+        except Conflicting as error:
+            msg = "a server that wrote this export before has not let go of it"
+            raise StoreBusy(msg) from error
         except (StoreFull, OSError, InputRefused) as error:
             await self._give_up(export, _reason(error))
         except Exception:
@@ -205,6 +216,8 @@ class Exports:
                 await asyncio.to_thread(self.folder.remove, [export.id])
 
     async def _give_up(self, export: Export, error: str) -> None:
+        if not self._warehouse.carries_out_jobs:
+            raise AnalyticsElsewhere  # another server writes it from now on
         await self._finish(export, WrittenExport(0, None), error=error)
         await asyncio.to_thread(self.folder.remove, [export.id])
 

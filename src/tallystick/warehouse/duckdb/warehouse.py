@@ -52,7 +52,7 @@ class DuckDbWarehouse:
         self._readers = WarehouseReaders(store)
         self.exports = store.file.with_name(EXPORTS_DIRECTORY)
         self.owned_until = float("inf")
-        self.shared = False
+        self.shared = self.incomplete = False
 
     @classmethod
     async def open(  # noqa: PLR0913  # independent options
@@ -170,6 +170,9 @@ class DuckDbWarehouse:
         if self._mover.moved < self._writer.last_id:
             await self._call(None)
         return await self._readers.read(_with_names(function, named), *arguments)
+
+    async def complete(self) -> None:
+        """Do nothing: no other server stores hits."""
 
     async def write(
         self,

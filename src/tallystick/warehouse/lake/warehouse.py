@@ -183,7 +183,7 @@ class LakeWarehouse:
         **named: Arguments.kwargs,
     ) -> Result:
         """Run ``function(session, *arguments)`` on a reader thread, on one snapshot with all acknowledged hits."""
-        await self._be_complete()
+        await self.complete()
         read = _with_names(function, named)
         try:
             return await self._readers.read(read, *arguments)
@@ -191,7 +191,7 @@ class LakeWarehouse:
             # DuckDB's connection to PostgreSQL was lost since it was last used; the next transaction has another one.
             return await self._readers.read(read, *arguments)
 
-    async def _be_complete(self) -> None:
+    async def complete(self) -> None:
         """Wait until the lake has what was acknowledged before; calls during a look share the one after it."""
         if self._next_look is None:
             self._next_look = self._loop.create_task(self._look(self._looking))
@@ -199,6 +199,11 @@ class LakeWarehouse:
             self._next_look.add_done_callback(lambda look: look.cancelled() or look.exception())
         # A look that nobody waits for any more goes on: others may.
         await asyncio.shield(self._next_look)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether reads wait for hits of which the mover has not brought all into the lake."""
+        return self._looking is not None and not self._looking.done()
 
     async def _look(self, before: Task[None] | None) -> None:
         if before is not None:
@@ -235,7 +240,7 @@ class LakeWarehouse:
             StoreUnavailable: commits fail.
         """
         await self.append([])
-        await self._be_complete()
+        await self.complete()
 
     async def arrived(self) -> None:
         """Return when all hits appended before are durably stored or refused.
