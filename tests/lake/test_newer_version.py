@@ -1,7 +1,9 @@
 """A newer version on a lake: beside older servers, which it replaces, and instead of them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -12,6 +14,8 @@ from support.postgres import Postgres
 from support.warehouses import a_hit, rows
 from tallystick.cli.doctor import examine
 from tallystick.errors import DatabaseSchemaRefused, StoreBusy
+from tallystick.ledger import open_database
+from tallystick.ledger.migrations import all_migrations
 from tallystick.settings import Settings
 from tallystick.warehouse import WarehouseWriteSession
 from tallystick.warehouse.duckdb import migrations
@@ -102,6 +106,7 @@ async def test_a_newer_node_takes_the_lake_over_and_older_ones_leave_it_alone(
 def test_servers_are_replaced_by_a_newer_version_one_by_one(tmp_path: Path, newer: Callable[..., None]) -> None:
     with some_nodes(tmp_path, seed=1, number=2) as nodes:
         program = newer_program(tmp_path)
+        _a_newer_backup_leaves_the_ledger_to_older_servers(nodes, program)
 
         def happens(nodes: Nodes) -> None:
             replaced_by(program)(nodes)
@@ -112,6 +117,20 @@ def test_servers_are_replaced_by_a_newer_version_one_by_one(tmp_path: Path, newe
         reports_see_hits_of_others(nodes)
         with pytest.raises(AssertionError, match=r"the database has schema \d+, this program knows schema \d+"):
             nodes.start()
+
+
+def _a_newer_backup_leaves_the_ledger_to_older_servers(nodes: Nodes, program: Sequence[str]) -> None:
+    """It cannot read the lake of older servers, and brings nothing up to date that they need to start again."""
+    stored = ("--database", nodes.url, "--lake", str(nodes.lake), "--data", str(nodes.folder))
+    refused = subprocess.run(
+        [*program, sys.executable, "-m", "tallystick", "backup", str(nodes.folder / "backup"), *stored],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "an older Tallystick wrote it" in refused.stderr
+    assert open_database(nodes.url, nodes.folder).schema() == len(all_migrations("postgresql"))
 
 
 async def _refused_while_the_mover_is_busy(

@@ -11,7 +11,7 @@ from tallystick.cli.support.opening import bring_up_to_date, open_existing_datab
 from tallystick.cli.support.progress import progress
 from tallystick.errors import InputRefused
 from tallystick.services.backup.ledger_copy import back_up
-from tallystick.services.backup.warehouse_copy import copied_warehouse, put_into_backup, refuse_older_ledger
+from tallystick.services.backup.warehouse_copy import copied_warehouse, hits_in, put_into_backup, refuse_older_ledger
 from tallystick.services.files import whole_file
 from tallystick.services.operating.backups import BackupNote, note_backup
 from tallystick.services.stores import backup_notes, marks_of, stored_hits
@@ -37,6 +37,9 @@ def backup(
     """
     with open_existing_database(settings) as database:
         storage = stored_hits(database, settings.lake, settings.data)
+        if settings.lake is not None:
+            # Refuses one of another version: then the ledger must stay as that version's servers need it.
+            hits_in(storage)
         if database.name != "sqlite":
             # A SQLite file is copied as it is; these tables are copied into tables of this version.
             bring_up_to_date(database, settings.data)
