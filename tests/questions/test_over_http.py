@@ -1,7 +1,6 @@
 """Made-up queries of ``POST /api/query`` have the oracle's answers: with names, blanks and zones as they are sent."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, NamedTuple
@@ -11,12 +10,11 @@ import msgspec
 from msgspec.structs import replace
 
 from conftest import EXAMPLES
-from questions import oracle
+from questions.wire import COLUMNS, DIMENSIONS, PROPS, UNITS, Asked, Known, expected, figures_in, with_names
 from support.analytics import Analytics
 from support.telling import a_visit, tell
 from support.warehouses import rows
 from tallystick.ledger import Session
-from tallystick.model import dimensions as known
 from tallystick.model.dimensions import Dimension, Scope
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.period import exact_period, period
@@ -31,18 +29,12 @@ from tallystick.model.question import (
     Not,
     Operator,
     Question,
-    TimeUnit,
 )
 from tallystick.services.analytics.names import every_path, list_campaigns
 
 BEGIN = datetime(2026, 10, 24, tzinfo=UTC)  # clocks go back in Europe on the 25th
 DAYS = 3
 ZONES = ["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu"]
-COLUMNS = (
-    "id, site, path, session, first, event, bot, created, host, ref, ref_scheme, campaign, browser, browser_version,"
-    " system, system_version, country, region, language, width, utm_source, utm_medium, utm_content, utm_term, source,"
-    " channel, page, props, interactive, device"
-)
 TEXTS: Mapping[str, list[str]] = {
     "host": ["", "example.com", "shop.example.com"],
     "browser": ["", "Firefox", "Chrome"],
@@ -59,52 +51,9 @@ TEXTS: Mapping[str, list[str]] = {
     "source": ["", "Google", "Hacker News"],
     "channel": ["", "Direct", "Organic Search", "Social"],
 }
-PROPS: Mapping[str, list[str]] = {"plan": ["", "pro", "Free", 'a"b\\'], "a b": ["", "1", "ü"]}
 PATHS = ["/", "/a", "/b.html", "/Shop", "Signup", "sign out"]
 
 
-class Known(NamedTuple):
-    """A dimension on the wire.
-
-    Attributes:
-        blank: what is sent in place of no value.
-        renamed: other texts that are sent in place of values.
-    """
-
-    dimension: Dimension
-    blank: str = "(not set)"
-    renamed: Mapping[str, str] = {}
-
-
-DIMENSIONS: Mapping[str, Known] = {
-    "event:page": Known(known.PAGE, ""),
-    "event:name": Known(known.EVENT_NAME, "pageview"),
-    "event:hostname": Known(known.HOST, "(none)"),
-    **{f"event:props:{name}": Known(known.prop(name), "(none)") for name in PROPS},
-    "event:next_page": Known(known.NEXT_PAGE, ""),
-    "event:previous_page": Known(known.PREVIOUS_PAGE, ""),
-    "visit:entry_page": Known(known.ENTRY_PAGE, ""),
-    "visit:exit_page": Known(known.EXIT_PAGE, ""),
-    "visit:entry_page_hostname": Known(known.ENTRY_HOST, ""),
-    "visit:exit_page_hostname": Known(known.EXIT_HOST, ""),
-    "visit:source": Known(known.SOURCE, "Direct / None"),
-    "visit:channel": Known(known.CHANNEL),
-    "visit:utm_source": Known(known.UTM_SOURCE),
-    "visit:utm_medium": Known(known.UTM_MEDIUM),
-    "visit:utm_campaign": Known(known.CAMPAIGN),
-    "visit:utm_content": Known(known.UTM_CONTENT),
-    "visit:utm_term": Known(known.UTM_TERM),
-    "visit:country": Known(known.COUNTRY, ""),
-    "visit:country_name": Known(known.COUNTRY, "", {"DE": "Germany", "US": "United States"}),
-    "visit:region": Known(known.REGION, ""),
-    "visit:language": Known(known.LANGUAGE, ""),
-    "visit:device": Known(known.DEVICE),
-    "visit:browser": Known(known.BROWSER),
-    "visit:browser_version": Known(known.VERSION_OF_BROWSER),
-    "visit:os": Known(known.SYSTEM, "(not set)", {"macOS": "Mac", "Linux": "GNU/Linux"}),
-    "visit:os_version": Known(known.VERSION_OF_SYSTEM),
-}
-UNITS = {unit: f"time:{unit.value}" for unit in TimeUnit}
 OPERATORS = {"is": Operator.IS, "contains": Operator.CONTAINS, "matches": Operator.MATCHES}
 PIECES = ["a", "O", "e", ".", "/", "News", "un"]
 EXPRESSIONS = ["^/", "e$", "[GNM]", "x|o", "a.b", "^$"]
@@ -215,15 +164,6 @@ def opposite(asked: FilterExpression) -> FilterExpression:
             return Not(asked)
 
 
-class Asked(NamedTuple):
-    """A query as it is sent, and as the oracle takes it."""
-
-    body: dict[str, Any]
-    question: Question
-    names: list[str]
-    zone: ZoneInfo
-
-
 def a_query(random: Random, site: int) -> Asked:
     names = random.sample([*DIMENSIONS, *UNITS.values()], random.choice([0, 1, 1, 2, 3]))
     groupings: list[Grouping] = []
@@ -264,34 +204,6 @@ def a_query(random: Random, site: int) -> Asked:
     return Asked(body, question, names, zone)
 
 
-def sent(asked: Asked, values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Values of the oracle as they are sent."""
-    found = []
-    for name, grouping, value in zip(asked.names, asked.question.dimensions, values, strict=True):
-        if isinstance(grouping, TimeUnit):
-            found.append(time_sent(grouping, value, asked.question))
-        else:
-            each = DIMENSIONS[name]
-            found.append(each.renamed.get(value, value) or each.blank)
-    return tuple(found)
-
-
-def time_sent(unit: TimeUnit, value: int, question: Question) -> str | int:
-    if unit in {TimeUnit.WEEKDAY, TimeUnit.HOUR_OF_DAY}:
-        return value
-    if unit in {TimeUnit.MINUTE, TimeUnit.QUARTER_HOUR, TimeUnit.HOUR}:
-        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    if unit in {TimeUnit.WEEK, TimeUnit.SUNDAY_WEEK}:
-        value = max(value, (question.period.first + question.period.offsets[0].offset) // 86_400)
-    return datetime.fromtimestamp(value * 86_400, UTC).strftime("%Y-%m-%d")
-
-
-ROUNDED: Mapping[Metric, Callable[[float], float]] = {
-    Metric.VIEWS_PER_VISIT: lambda figure: round(figure, 2),
-    Metric.PERCENTAGE: lambda figure: round(figure, 1),
-}
-
-
 async def test_made_up_queries_have_the_oracles_answers(analytics: Analytics) -> None:
     random = Random(12)
     analytics.clock.now = int(BEGIN.timestamp() + 10 * 86_400) * 1000
@@ -307,30 +219,17 @@ async def test_made_up_queries_have_the_oracles_answers(analytics: Analytics) ->
             body=msgspec.json.encode(asked.body),
         )
         assert answer.status == 200, (asked.body, answer.text)
-        found = {tuple(row["dimensions"]): tuple(row["metrics"]) for row in answer.json()["results"]}
-        expected = {
-            sent(asked, values): tuple(
-                0 if figure is None else ROUNDED.get(metric, round)(figure)
-                for metric, figure in zip(asked.question.metrics, figures, strict=True)
-            )
-            for values, figures in oracle.answer(stored, asked.question, asked.zone).items()
-        }
-        assert found == expected, asked.body
+        found = figures_in(answer.json())
+        assert found == expected(asked, stored), asked.body
         answered += bool(found)
     assert answered > 80
 
 
 async def stored_hits(analytics: Analytics) -> list[dict[str, Any]]:
-    """The stored hits as the oracle takes them, with names in place of ids."""
+    """The stored hits as the oracle takes them."""
     names = await _names(analytics)
-    stored = [
-        dict(zip(re.split(r",\s*", COLUMNS), row, strict=True))
-        for row in await rows(analytics.services.warehouse, COLUMNS)
-    ]
-    for row in stored:
-        row["path"], row["page"] = names["path"][row["path"]], names["path"].get(row["page"])
-        row["campaign"] = names["campaign"].get(row["campaign"])
-    return stored
+    stored = await rows(analytics.services.warehouse, COLUMNS)
+    return with_names(stored, names["path"], names["campaign"])
 
 
 async def _names(analytics: Analytics) -> dict[str, dict[int, str]]:

@@ -17,7 +17,7 @@ import httpx
 
 from support.forked import ForkedProcess, forked_command
 
-STARTS_WITHIN_S = 30.0
+STARTS_WITHIN_S = 60.0
 FREE_PORT = "127.0.0.1:0"
 
 HANDING_OVER = """

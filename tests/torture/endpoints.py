@@ -80,7 +80,8 @@ def _image(answer: Answer) -> bool:
 _error, _counttogether = _json_with("error"), _json_with("message", "code", "name", "traceId")
 
 
-def _new_page() -> str:
+def new_page() -> str:
+    """A page that no other request of this process names."""
     return f"/page-{next(_pages)}"
 
 
@@ -117,12 +118,12 @@ def _html(answer: Answer) -> bool:
 
 def _event(_: Names) -> Request:
     """A pageview as Plausible's script tells it."""
-    body = {"n": "pageview", "u": _new_page(), "d": HOST}
+    body = {"n": "pageview", "u": new_page(), "d": HOST}
     return Request("POST", "/api/event", body, {"user-agent": FIREFOX, "content-type": "text/plain"})
 
 
 def _one_hit() -> object:
-    return {"no_sessions": True, "hits": [{"path": _new_page()}]}
+    return {"no_sessions": True, "hits": [{"path": new_page()}]}
 
 
 ENDPOINTS = (
@@ -131,7 +132,7 @@ ENDPOINTS = (
     Endpoint("get", "read", _countapi("/get/{key}"), _error),
     Endpoint("info", "read", _countapi("/info/{key}"), _error),
     Endpoint("stats", "read", _countapi("/stats"), _error),
-    Endpoint("pixel", "hit", _browser(lambda: f"/count?p={_new_page()}"), _image, counts="hits"),
+    Endpoint("pixel", "hit", _browser(lambda: f"/count?p={new_page()}"), _image, counts="hits"),
     Endpoint("event", "hit", _event, _error, counts="hits"),
     Endpoint("api count", "hit", _api("POST", "/count", _one_hit), _error, counts="hits"),
     Endpoint("total", "statistic", _api("GET", "/stats/total"), _error),

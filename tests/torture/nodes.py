@@ -2,16 +2,19 @@
 
 import os
 import random
+import re
 import signal
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
-from threading import Event
-from typing import NamedTuple
+from threading import Event, Thread
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -21,13 +24,18 @@ from support.asking import Answer
 from support.lakes import MEMORY_MB, QuickLakeStore
 from support.postgres import Postgres, free_port
 from support.server import FREE_PORT, RunningServer, running_server
+from support.storages import BUCKET, Door, ObjectStorage
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import SiteSettings
 from tallystick.warehouse.duckdb import visits
-from torture.endpoints import ENDPOINTS, Endpoint, Names
+from torture.background import Background
+from torture.endpoints import ENDPOINTS, Endpoint, Names, Request, send
 from torture.faults import DONE, REFUSED, seen
+from torture.figures import differences, rows_of
+from torture.following import Follower
+from torture.mixed import NAMESPACE, Client, MixedBooks, SentHit, all_events
 from torture.network import Network, Way
-from torture.stage import ANSWERED_WITHIN_S, OPTIONS, RECOVERS_WITHIN_S, SUCCESS, Stage, a_clock, a_counter
+from torture.stage import ANSWERED_WITHIN_S, OPTIONS, RECOVERS_WITHIN_S, SUCCESS, Stage, a_clock, a_counter, answered
 
 DYING = Path(__file__).with_name("dying_node.py")
 TAKEN_OVER_WITHIN_S = 16.0
@@ -35,26 +43,17 @@ TAKEN_OVER_WITHIN_S = 16.0
 CUT_ANSWERED_WITHIN_S = 45.0
 """Fifteen seconds until a lost connection is noticed, ten for the attempt to open another that is being made, ten for
 the next one; and ten more on a busy machine."""
+READS_WITHIN_S = 30.0
+"""Of a server that does not reach the storage of hits."""
+LOAD_ANSWERED_WITHIN_S = 15.0
+FOLLOWED_WITHIN_S = 40.0
+"""Until a client that follows a server which is frozen or cut off has noticed, and caught up at another one."""
+BALANCER = ("--trusted-proxy", "127.0.0.0/8", "--trusted-proxy", "10.192.0.0/10")
+"""Whom servers believe the addresses of clients: this process is the balancer, also of those in other networks."""
 PHASES = ("numbered", "inserted", "committed", "removed", "taking over")
 """Where a node kills itself while it moves hits; see ``dying_node``."""
-
-
-class StoredHits(NamedTuple):
-    """What the lake has.
-
-    Attributes:
-        sessions: different ones, of hits that have one.
-        paths: different ones.
-        differing: visits that are not what their hits say.
-    """
-
-    hits: int
-    first: int
-    last: int
-    ids: int
-    paths: int
-    sessions: int
-    differing: int
+SITE = 1
+"""The site of the load."""
 
 
 class Nodes(Stage):
@@ -63,7 +62,10 @@ class Nodes(Stage):
     Attributes:
         nodes: the servers that were not killed.
         networks: of those that have one of their own, by the URL of the server.
+        doors: by which each reaches the storage of hits, by its URL, where that is no directory.
     """
+
+    books: MixedBooks
 
     def __init__(  # noqa: PLR0913, PLR0917  # created by some_nodes
         self,
@@ -73,8 +75,13 @@ class Nodes(Stage):
         postgres: Postgres,
         chance: random.Random,
         network: Network | None = None,
+        storage: ObjectStorage | None = None,
     ) -> None:
-        self.lake, self.url = folder / "lake", url
+        self.lake, self.url, self.storage = str(folder / "lake"), url, storage
+        self.files = f"{self.lake}/hits"
+        if storage is not None:
+            self.lake = self.files = f"s3://{BUCKET}/lake"
+        self.doors: dict[str, Door] = {}
         self.nodes: list[RunningServer] = []
         self.networks: dict[str, Network] = {}
         self._opened = ExitStack()
@@ -83,7 +90,9 @@ class Nodes(Stage):
         self.folder, self.postgres = folder, postgres
         first = self.start(network=network)
         super().__init__(folder, first, names, chance)
-        self.postgres = postgres
+        self.postgres, self.books = postgres, MixedBooks()
+        self._rows: list[dict[str, Any]] = []
+        """What ``judge`` has found."""
 
     def start(self, through: Sequence[str] = (), network: Network | None = None) -> RunningServer:
         """Start another node, with an empty data directory.
@@ -100,26 +109,90 @@ class Nodes(Stage):
             self.postgres.allow(network.theirs)
             name = str(conninfo_to_dict(self.url)["dbname"])
             database, through = self.postgres.tcp_url(name, network.ours), network.through
+        door = None if self.storage is None else Door(self.storage.port)
+        variables: dict[str, Any] = {} if self.storage is None or door is None else self.storage.environment(door.url)
         node = self._opened.enter_context(
             running_server(
                 data,
                 *OPTIONS,
-                *("--lake", str(self.lake)),
+                *BALANCER,
+                *("--lake", self.lake),
                 database=database,
                 listen=f"{network.door}:0" if network else FREE_PORT,
                 through=through,
                 TALLYSTICK_SECRET_KEY="c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=",
+                **variables,
             )
         )
+        if door is not None:
+            self.doors[node.url] = door
+            self._opened.callback(door.close)
         self.nodes.append(node)
         if network is not None:
             self.networks[node.url] = network
         return node
 
+    def prepare(self) -> None:
+        """Make what the load needs, and clients that follow."""
+        self.names = self.names._replace(counter=a_counter(self.server.url, self.names.token))
+        self.ask(BY_NAME["hit"])  # until then, updates are 404
+        self.background = Background(self.send, self.names, self.books, self.url, self.folder)
+        self.followers = [Follower(self._any, self.names, by_socket=by_socket) for by_socket in (False, True)]
+        for follower in self.followers:
+            follower.start(RECOVERS_WITHIN_S)
+            self._opened.callback(follower.stop)
+
+    def write_files(self) -> None:
+        """Let few hits be a file, which are otherwise kept in PostgreSQL until there are more; before the load."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            name = "data_inlining_row_limit"
+            connection.execute("UPDATE tallystick_lake.ducklake_metadata SET value = '5' WHERE key = %s", [name])
+        first = self.nodes[0]
+        self.start()
+        self.kill(first)
+
+    def _any(self) -> str:
+        """The URL of any server that is neither frozen nor cut off: a balancer sends no requests to those."""
+        return random.choice([node.url for node in self.nodes if node.process.pid not in self._frozen])
+
+    def send(self, request: Request) -> Answer | None:
+        """Send one request to any server; the next one of the same visitor goes to another one, as a rule."""
+        return send(self._any(), request, LOAD_ANSWERED_WITHIN_S)
+
     def ask(self, endpoint: Endpoint, within_s: float = ANSWERED_WITHIN_S, url: str = "") -> Answer | None:
-        """Send one request to any node that is not frozen."""
-        awake = [node for node in self.nodes if node.process.pid not in self._frozen]
-        return super().ask(endpoint, within_s, url or random.choice(awake).url)
+        """Send one request of an endpoint, and enter it in the books; by default to any server."""
+        url, request = url or self._any(), endpoint.request(self.names)
+        page = None
+        if endpoint.counts == "hits" and (named := re.search(r"/page-\d+", f"{request.target} {request.body}")):
+            page = named[0]
+            peer = self.networks[url].name if url in self.networks else "here"
+            self.books.hits[page] = SentHit("" if "no_sessions" in str(request.body) else peer)
+        answer = send(url, request, within_s)
+        self.books.note(endpoint, answer)
+        if page is not None and answer is not None and answer.status in SUCCESS:
+            self.books.stored.add(page)
+        return answer
+
+    @contextmanager
+    def mixed_load(self, clients: int) -> Iterator[None]:
+        """Load on all surfaces and all servers."""
+        ended = Event()
+        senders = [
+            Client(self.send, self.names, self.books, random.Random(self.chance.random()), ended)
+            for _ in range(clients)
+        ]
+        runs: list[Callable[[], None]] = [sender.run for sender in senders]
+        runs.append(partial(self.background.run, ended))
+        threads = [Thread(target=run, daemon=True) for run in runs]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join(4 * LOAD_ANSWERED_WITHIN_S)
+                assert not thread.is_alive(), "a client was never answered"
 
     def mover(self) -> RunningServer:
         """The node that brings hits into the lake, once one does."""
@@ -138,6 +211,12 @@ class Nodes(Stage):
         self.nodes.remove(node)
         self.server = self.nodes[0]
         node.kill()
+
+    def start_again(self) -> None:
+        """Start another node for each that DuckDB has ended, as systemd does; see the known limits of the lake."""
+        for node in [node for node in self.nodes if node.process.poll() == -signal.SIGABRT]:
+            self.nodes.remove(node)
+            self.server = self.start()
 
     def retire(self, node: RunningServer) -> None:
         """Stop a node as a balancer's operator does: no new request goes to it, then SIGTERM."""
@@ -167,32 +246,71 @@ class Nodes(Stage):
         finally:
             self._frozen.discard(node.process.pid)
 
-    def stored(self) -> StoredHits:
-        """What the lake has, once it has everything that was acknowledged."""
+    def judge(self, *, all_of_it: bool = False) -> None:
+        """Everything acknowledged is there, each once and as it was sent, and the statistics say the same.
+
+        Args:
+            all_of_it: also what servers carry out later.
+        """
         self.recount()
-        store = QuickLakeStore(self.url, str(self.lake / "hits"), MEMORY_MB, work=self.folder / "reader")
+        store = QuickLakeStore(self.url, self.files, MEMORY_MB, work=self.folder / "reader")
         store.open()
         try:
             with store.session() as session:
-                row = session.connection.execute(
-                    "SELECT count(*), min(id), max(id), count(DISTINCT id), count(DISTINCT path),"
-                    " count(DISTINCT session) FILTER (session <> 0) FROM hit"
-                ).fetchone()
-                assert row is not None
-                return StoredHits._make([*row, visits.compare(session.connection).differing])
+                connection = session.connection
+                rows = rows_of(session, self.url, SITE)
+                [(ids, different, newest)] = connection.execute(
+                    "SELECT count(*), count(DISTINCT id), max(id) FROM hit"
+                ).fetchall()
+                assert ids == different, "an id was given twice"
+                assert newest - ids <= self.background.deleted_at_most, f"{newest - ids} ids are missing"
+                assert visits.compare(connection).differing == 0, "visits differ from their hits"
+                self._judge_rows(rows)
+                self._judge_created()
+                self.background.judge(partial(_pages_of, connection), all_of_it=all_of_it)
         finally:
             store.close()
+        bearer = {"authorization": f"Bearer {self.names.token}", "content-type": "application/json"}
+        asked = {node.url: partial(answered, node.url) for node in self.nodes}
+        wrong = differences(asked, bearer, SITE, rows, self.chance)
+        assert not wrong, "\n".join(["", *wrong])
+        assert not self.books.wrong, "\n".join(["", *self.books.wrong[:5]])
+        changes = self.counted()["shared"]
+        for follower in self.followers:
+            follower.until(changes, FOLLOWED_WITHIN_S)
 
-    def judge(self) -> StoredHits:
-        """Everything acknowledged is in the lake once, with rising ids without a hole, as one server has it.
+    def _judge_rows(self, rows: list[dict[str, Any]]) -> None:
+        """Rows are what was sent; those from before are as they were, and new ones have greater ids."""
+        before = len(self._rows)
+        assert rows[:before] == self._rows, "stored rows have changed"
+        self._rows = rows
+        names = Counter(row["path"] for row in rows)
+        lost, made_up = self.books.stored - set(names), set(names) - set(self.books.hits)
+        assert not lost, f"acknowledged, and not there: {sorted(lost)[:5]}"
+        assert not made_up, f"there, and never sent: {sorted(made_up)[:5]}"
+        assert len(names) == len(rows), f"stored twice: {names.most_common(5)}"
+        sessions: dict[str, set[int]] = defaultdict(set)
+        for row in rows:
+            sent = self.books.hits[row["path"]]
+            sessions[sent.visitor].add(row["session"])
+            stored = (row["event"], bool(row["session"]), row["bot"], row["ref"].partition("/")[0], row["first"])
+            assert stored == (sent.event, bool(sent.visitor), 0, sent.source, True), (row, sent)
+        torn = {visitor: found for visitor, found in sessions.items() if len(found) > 1}
+        assert not torn, f"visitors have several visits: {torn}"
+        assert len(set().union(*sessions.values())) == len(sessions), "visitors share a visit"
 
-        Every page of the load is another one, and all of its visitors that arrive by one network are the same.
-        """
-        stored = self.stored()
-        assert stored.hits == stored.ids == stored.paths, stored
-        assert (stored.first, stored.last) == (1, stored.hits), stored
-        assert (stored.sessions, stored.differing) == (len(self.networks) or 1, 0), stored
-        return stored
+    def _judge_created(self) -> None:
+        with closing(psycopg.connect(self.url)) as connection:
+            query = "SELECT key, value FROM counter WHERE namespace = %s"
+            values: dict[str, int] = dict(connection.execute(query, [NAMESPACE]).fetchall())
+        wrong = {key: values.get(key) for key, right in self.books.created.items() if values.get(key) not in right}
+        assert not wrong, wrong
+        assert values.keys() <= self.books.created.keys()
+
+    def write_logs(self) -> None:
+        """Keep what servers have said, beside their data, and whether they still run."""
+        for node in self.nodes:
+            (node.data / "log").write_text(f"{node.output}\n{node.url} exit status: {node.process.poll()}\n")
 
     def close(self) -> None:
         """Stop all nodes."""
@@ -201,27 +319,36 @@ class Nodes(Stage):
 
 
 @contextmanager
-def some_nodes(folder: Path, seed: int, number: int, *, apart: bool = False) -> Iterator[Nodes]:
+def some_nodes(
+    folder: Path, seed: int, number: int, *, apart: bool = False, storage: ObjectStorage | None = None
+) -> Iterator[Nodes]:
     """Start a database and so many nodes.
 
     Args:
         apart: whether each has a network of its own; takes root.
+        storage: where hits are; by default in a directory. This process must have its environment.
     """
     with ExitStack() as opened:
         networks = [opened.enter_context(Network.made(place)) if apart else None for place in range(number)]
         postgres = opened.enter_context(Postgres.started(free_port() if apart else 0))
         url = opened.enter_context(postgres.fresh_database(kept=True))
         site = prepare(folder, database=url, settings=SiteSettings(allow_counter=True), now=milliseconds())
-        nodes = Nodes(
-            folder, url, Names(site.token, "example.com/visits", ""), postgres, random.Random(seed), networks[0]
-        )
+        names = Names(site.token, "example.com/visits", "")
+        nodes = Nodes(folder, url, names, postgres, random.Random(seed), networks[0], storage)
         try:
-            nodes.names = nodes.names._replace(counter=a_counter(nodes.server.url, site.token))
+            assert site.site.id == SITE
+            if storage is not None:
+                nodes.write_files()
             for network in networks[1:]:
                 nodes.start(network=network)
+            nodes.prepare()
             yield nodes
         finally:
             nodes.close()
+
+
+def _pages_of(connection: Any, site: int) -> dict[str, int]:  # DuckDB's
+    return dict(connection.execute(f"SELECT path, count(*) FROM hit WHERE site = {site} GROUP BY path").fetchall())
 
 
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
@@ -229,21 +356,29 @@ BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 def total(nodes: Nodes, node: RunningServer) -> int:
     """What the report of one node says now."""
-    answer = Stage.ask(nodes, BY_NAME["total"], url=node.url)
+    answer = nodes.ask(BY_NAME["total"], url=node.url)
     assert answer is not None
     assert answer.status in SUCCESS, answer
     return int(answer.json()["total"])
 
 
+def total_at_last(nodes: Nodes, node: RunningServer) -> int:
+    """The same; after a fault a report may be refused for a while."""
+    return int(answered(node.url, BY_NAME["total"].request(nodes.names)).json()["total"])
+
+
 def reports_see_hits_of_others(nodes: Nodes, hits: int = 5) -> None:
-    """A hit on one node is in the next report of another, without load."""
-    seen = total(nodes, nodes.nodes[0])
+    """A hit on one node is in the next report of another, and in its answer to a question, without load."""
+    seen = total_at_last(nodes, nodes.nodes[0])
+    bearer = {"authorization": f"Bearer {nodes.names.token}", "content-type": "application/json"}
     for number in range(hits):
         one, other = nodes.nodes[number % len(nodes.nodes)], nodes.nodes[(number + 1) % len(nodes.nodes)]
-        answer = Stage.ask(nodes, BY_NAME["pixel"], url=one.url)
+        answer = nodes.ask(BY_NAME["pixel"], url=one.url)
         assert answer is not None
         assert answer.status in SUCCESS
         assert total(nodes, other) == seen + number + 1
+        answer = answered(other.url, all_events(bearer))
+        assert answer.json()["results"] == [{"dimensions": [], "metrics": [seen + number + 1]}], answer
 
 
 # Faults: each lasts for the call, under load.
@@ -269,13 +404,13 @@ def postgresql_is_killed(nodes: Nodes) -> None:
     nodes.postgres.restart()
 
 
-def frozen_for(seconds: float) -> Callable[[Nodes], None]:
-    """The mover is frozen, and goes on after another one has taken over."""
+def frozen_for(*seconds: float) -> Callable[[Nodes], None]:
+    """The mover is frozen for one of these times, and goes on after another one has taken over."""
 
     def happens(nodes: Nodes) -> None:
         mover = nodes.mover()
         with nodes.frozen(mover):
-            time.sleep(seconds)
+            time.sleep(nodes.chance.choice(seconds))
             assert nodes.mover() is not mover
             nodes.until_acknowledged(5)
 
@@ -306,10 +441,43 @@ def cut_off(way: Way, seconds: float = 20.0, *, the_mover: bool = True) -> Calla
     return happens
 
 
-def _seen(nodes: Nodes, endpoint: Endpoint, node: RunningServer) -> str:
-    """What was wrong with the answer of a node that is cut off; empty if nothing."""
-    answered = seen(endpoint, Stage.ask(nodes, endpoint, CUT_ANSWERED_WITHIN_S, node.url))
+def _seen(nodes: Nodes, endpoint: Endpoint, node: RunningServer, within_s: float = CUT_ANSWERED_WITHIN_S) -> str:
+    """What was wrong with the answer of a node that lacks something; empty if nothing."""
+    answered = seen(endpoint, nodes.ask(endpoint, within_s, node.url))
     return "" if answered in {DONE, REFUSED} else f"  {endpoint.name}: {answered}"
+
+
+def storage_is_away(how: str) -> Callable[[Nodes], None]:
+    """The storage of hits refuses connections, or answers nothing; PostgreSQL is there.
+
+    Args:
+        how: ``refuses`` or ``silent`` for all servers, ``refuses the mover`` for one.
+    """
+
+    def happens(nodes: Nodes) -> None:
+        assert nodes.storage is not None
+        mover = nodes.mover()
+        with ExitStack() as away:
+            if how == "silent":
+                away.enter_context(nodes.storage.frozen())
+            else:
+                for node in nodes.nodes:
+                    if node is mover or how == "refuses":
+                        away.enter_context(nodes.doors[node.url].shut())
+            began = time.monotonic()
+            nodes.until_acknowledged(10)
+            with ThreadPoolExecutor(len(nodes.nodes)) as clients:
+                ask = partial(_seen, nodes, BY_NAME["total"], within_s=READS_WITHIN_S)
+                wrong = [said for said in clients.map(ask, nodes.nodes) if said]
+            assert not wrong, "\n".join(["", *wrong])
+            while how == "refuses the mover" and nodes.mover() is mover:
+                assert time.monotonic() < began + TAKEN_OVER_WITHIN_S, "it stays the mover"
+                time.sleep(0.1)
+            nodes.until_acknowledged(10)
+        for node in nodes.nodes:
+            total_at_last(nodes, node)
+
+    return happens
 
 
 def the_mover_dies_while(phase: str) -> Callable[[Nodes], None]:
@@ -393,18 +561,19 @@ def reporting(nodes: Nodes) -> Iterator[None]:
         asking.result()
 
 
-def under_load(nodes: Nodes, happens: Callable[[Nodes], None], *, clients: int = 4) -> StoredHits:
+def under_load(nodes: Nodes, happens: Callable[[Nodes], None], *, clients: int = 4) -> None:
     """Let a fault happen under load on all nodes, and judge what is there afterwards."""
-    with nodes.load(clients=clients, within_s=15.0):
+    with nodes.mixed_load(clients):
         nodes.until_acknowledged(5)
         happens(nodes)
         nodes.until_acknowledged(5)
+    nodes.start_again()
     for node in nodes.nodes:
         nodes.until_ready(node.url)
-    return nodes.judge()
+    nodes.judge()
 
 
 def reports_agree(nodes: Nodes) -> None:
     """Every node reports the same, without load."""
-    totals = [total(nodes, node) for node in nodes.nodes]
+    totals = [total_at_last(nodes, node) for node in nodes.nodes]
     assert len(set(totals)) == 1, totals

@@ -49,11 +49,18 @@ class Books:
 
     def note(self, endpoint: Endpoint, answer: Answer | None) -> None:
         """Enter one request that was answered, or whose connection broke."""
-        book = endpoint.counts
-        if book is None:
-            return
+        if endpoint.counts is not None:
+            self.note_sent(endpoint.counts)
+            self.note_answer(endpoint.counts, answer)
+
+    def note_sent(self, book: str) -> None:
+        """Enter one request that is being sent."""
         with self._lock:
             self.sent[book] += 1
+
+    def note_answer(self, book: str, answer: Answer | None) -> None:
+        """Enter what became of a request; None where its connection broke."""
+        with self._lock:
             if answer is None:
                 return
             if answer.status not in SUCCESS:
@@ -167,10 +174,17 @@ class Stage:
         }
 
     def _read(self, endpoint: Endpoint) -> Answer:
-        answer = send(self.server.url, endpoint.request(self.names), ANSWERED_WITHIN_S)
-        assert answer is not None
-        assert answer.status in SUCCESS, answer
-        return answer
+        return answered(self.server.url, endpoint.request(self.names))
+
+
+def answered(url: str, request: Request) -> Answer:
+    """The answer to a request that is refused for a while, as 503 says."""
+    deadline = time.monotonic() + RECOVERS_WITHIN_S
+    while (answer := send(url, request, ANSWERED_WITHIN_S)) is None or answer.status == 503:
+        assert time.monotonic() < deadline, f"it does not recover: {answer}"
+        time.sleep(0.2)
+    assert answer.status in SUCCESS, answer
+    return answer
 
 
 @contextmanager
