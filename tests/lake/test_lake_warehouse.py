@@ -119,6 +119,17 @@ def _refusing(session: WarehouseWriteSession) -> None:
     raise Conflicting
 
 
+async def test_an_instance_that_has_failed_is_opened_again_for_the_next_read(two: Two) -> None:
+    one, _ = two
+    await one.append([a_hit(1)])
+    assert await ids_of(one) == [1]
+    root = one._store._root  # noqa: SLF001
+    assert root is not None
+    root.close()
+    assert await ids_of(one) == [1]
+    assert one._store._root not in {None, root}  # noqa: SLF001
+
+
 async def test_changes_are_made_while_hits_arrive_without_a_pause(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also while every chore fails."""
     mover_, other = await movers(two)

@@ -14,7 +14,7 @@ from tallystick.errors import StoreClosed, StoreUnavailable
 from tallystick.gathering import raisable
 from tallystick.turns import Turns
 from tallystick.warehouse.duckdb.instance import Instance
-from tallystick.warehouse.duckdb.store import store_error, transaction
+from tallystick.warehouse.duckdb.store import is_broken, store_error, transaction
 
 THREADS = 2
 READS_AT_ONCE = 500
@@ -30,10 +30,18 @@ class WarehouseReaders:
 
     Args:
         translated: translates an error of DuckDB into ours.
+        alone: nobody else uses the instance, so that a failed one is opened again here.
     """
 
-    def __init__(self, store: Instance, translated: Callable[[duckdb.Error], StoreUnavailable] = store_error) -> None:
-        self._store, self._translated = store, translated
+    def __init__(
+        self,
+        store: Instance,
+        translated: Callable[[duckdb.Error], StoreUnavailable] = store_error,
+        *,
+        alone: bool = False,
+    ) -> None:
+        self._store, self._translated, self._alone = store, translated, alone
+        self._broken, self._mending = False, Lock()
         self._turns = Turns(THREADS, READS_AT_ONCE - THREADS, "too many requests are waiting")
         self._reads, self._closed, self._none_left = 0, False, asyncio.Event()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="warehouse-reader")
@@ -73,6 +81,7 @@ class WarehouseReaders:
             raise
 
     def _read(self, running: "_Running", function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+        self._mend()
         try:
             with (
                 self._store.session() as session,
@@ -83,10 +92,18 @@ class WarehouseReaders:
         except StopIteration as error:
             raise raisable(error) from error  # a future cannot hold it: the caller would wait for ever
         except duckdb.Error as error:
+            self._broken = self._broken or (self._alone and is_broken(error))
             if running.cancelled:
                 raise self._translated(error) from error
             log.error("a read of the warehouse failed", reason=str(error))  # noqa: TRY400  # the reason is enough
             raise self._translated(error) from error
+
+    def _mend(self) -> None:
+        """Open the instance again if it has failed."""
+        with self._mending:
+            if self._broken:
+                self._store.reopen()
+                self._broken = False
 
     async def close(self) -> None:
         """Finish running and pending reads."""

@@ -107,7 +107,7 @@ class LakeWarehouse:
         self.exports = store.exports
         self._store, self._mover, self._loop = store, mover, loop
         self._journal = LakeJournal(connect, node, loop)
-        self._readers = WarehouseReaders(store, lake_error)
+        self._readers = WarehouseReaders(store, lake_error, alone=True)
         self._reach, self._records = Reach(connect), Reach(connect)
         self._asking = ThreadPoolExecutor(1, thread_name_prefix="lake-reach")
         self._finding = ThreadPoolExecutor(1, thread_name_prefix="lake-records")
@@ -188,7 +188,8 @@ class LakeWarehouse:
         try:
             return await self._readers.read(read, *arguments)
         except (StoreAway, StoreFailed):
-            # DuckDB's connection to PostgreSQL was lost since it was last used; the next transaction has another one.
+            # DuckDB's connection to PostgreSQL was lost since it was last used, and the next transaction has another.
+            # Or the instance has failed, and the next read opens it again.
             return await self._readers.read(read, *arguments)
 
     async def complete(self) -> None:
