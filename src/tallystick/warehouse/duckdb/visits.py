@@ -261,7 +261,8 @@ def recompute(connection: Connection) -> None:
 
 # Hits that were stored before there were visits.
 
-HITS_AT_ONCE = 5_000_000
+HITS_AT_ONCE = 2_000_000
+"""Of more, DuckDB writes what it groups to the disk, which takes longer than to read the hits again."""
 
 log = structlog.get_logger()
 
@@ -301,9 +302,6 @@ def _compute_all(connection: Connection) -> None:
 
 # Checking.
 
-HITS_COMPARED_AT_ONCE = 2_000_000
-"""Of more, DuckDB writes what it groups to the disk, which takes longer than to read the hits again."""
-
 _VALUES = ", ".join(name for name in COLUMNS if name not in {"site", "session"})
 
 
@@ -321,7 +319,7 @@ def add_up(connection: Connection) -> bool:
 def compare(connection: Connection) -> ComparedVisits:
     """Compare every visit with its hits. A visit that is missing, superfluous or there twice differs, too."""
     [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
-    parts = max(1, -(-hits // HITS_COMPARED_AT_ONCE))
+    parts = max(1, -(-hits // HITS_AT_ONCE))
     visits = differing = 0
     for part in range(parts):
         of_part = f"session % {parts} = {part}"
