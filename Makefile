@@ -112,7 +112,8 @@ clean: ## Remove the environment; data stays
 	$(PYTHON) -m venv --clear .venv-nodes
 	echo "import site; site.addsitedir('$$(ls -d $(CURDIR)/.venv/lib/python3*/site-packages)')" \
 		>$$(ls -d .venv-nodes/lib/python3*/site-packages)/beneath.pth
-	grep -Ev '^(duckdb|python-dateutil)==' constraints.txt | cat - constraints-nodes.txt >.venv-nodes/constraints.txt
+	sed 's/^/^/; s/==.*/==/' constraints-nodes.txt >.venv-nodes/others.txt
+	grep -vf .venv-nodes/others.txt constraints.txt | cat - constraints-nodes.txt >.venv-nodes/constraints.txt
 	.venv-nodes/bin/python -m pip install --quiet --constraint .venv-nodes/constraints.txt --editable '.[nodes]' 'moto[s3]' flask flask-cors
 	touch $@
 
