@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -14,7 +14,10 @@ from support.postgres import Postgres
 from support.server import RunningServer, running_server, tallystick
 from support.warehouses import NOW, a_hit, opened_warehouse, rows
 from tallystick.ledger import open_database
+from tallystick.ledger.copying import BackupFile
+from tallystick.services.backup.warehouse_copy import replaced_warehouse
 from tallystick.services.files import UNFINISHED_RESTORE
+from tallystick.warehouse import warehouse_storage
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 EMAIL = "owner@example.com"
@@ -156,6 +159,11 @@ def test_a_restore_that_was_interrupted_in_between_is_told(tmp_path: Path) -> No
     for arguments in (["serve", "--listen", "127.0.0.1:0"], ["backup", tmp_path / "two.db"]):
         refused = tallystick(*arguments, "--data", data)
         assert (refused.returncode, "run it again" in refused.stderr) == (1, True)
+    # One that fails before it has replaced anything leaves the mark of the first.
+    backup, storage = BackupFile(tmp_path / "one.db"), warehouse_storage(data)
+    with suppress(KeyboardInterrupt), replaced_warehouse(backup, storage, data):
+        raise KeyboardInterrupt
+    assert (data / UNFINISHED_RESTORE).exists()
     command("restore", tmp_path / "one.db", "--force", data=data)
     assert len(asyncio.run(paths(data))) == 3
     command("backup", tmp_path / "two.db", data=data)

@@ -352,7 +352,7 @@ class Warehouse(Protocol):
 
     @property
     def incomplete(self) -> bool:
-        """Whether reads wait at this moment for acknowledged hits that another server is to store."""
+        """Whether reads have been waiting for seconds for acknowledged hits that another server is to store."""
         ...
 
     @property
@@ -557,11 +557,12 @@ class WarehouseStorage(Protocol):
         """
         ...
 
-    def note_restore(self, *, unfinished: bool) -> bool:
+    def note_restore(self, *, unfinished: bool) -> bool | None:
         """Note, where all servers with these hits see it, that a restore has replaced the ledger alone, or both.
 
         Returns:
-            False if they are one server's: then it is to be noted in the data directory.
+            Whether that of another restore was noted before. None if the hits are one server's: then it is to be noted
+            in the data directory.
 
         Raises:
             StoreUnavailable: it cannot be noted.

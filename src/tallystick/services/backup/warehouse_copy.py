@@ -93,14 +93,17 @@ def replaced_warehouse(backup: BackupFile, storage: WarehouseStorage, data: Path
             storage.check_copy(copy)
             _give_to_owner_of(data, copy)
             sync(copy)
-        if not storage.note_restore(unfinished=True):
+        marked = storage.note_restore(unfinished=True)
+        if marked is None:
+            marked = unfinished.exists()
             unfinished.touch(mode=0o600)
             sync(data)
         try:
             yield
         except BaseException:
-            # The old ledger is still there, and so are the old hits.
-            _unmark(storage, unfinished)
+            # The old ledger is still there, and so are the old hits; unless another restore was killed between them.
+            if not marked:
+                _unmark(storage, unfinished)
             raise
         storage.replace(copy if has_hits else None)
         sync(data)
@@ -108,7 +111,7 @@ def replaced_warehouse(backup: BackupFile, storage: WarehouseStorage, data: Path
 
 
 def _unmark(storage: WarehouseStorage, unfinished: Path) -> None:
-    if not storage.note_restore(unfinished=False):
+    if storage.note_restore(unfinished=False) is None:
         unfinished.unlink()
 
 

@@ -101,9 +101,8 @@ class DuckDbStorage:
         """Read all values of a copy from a backup, and migrate it to the present schema."""
         checked(copy)
 
-    def note_restore(self, *, unfinished: bool) -> bool:  # noqa: ARG002  # for many servers
+    def note_restore(self, *, unfinished: bool) -> None:
         """Nothing: these are the hits of one server."""
-        return False
 
     def replace(self, copy: Path | None) -> None:
         """Replace the hits by a checked copy, or remove them; damaged hits are kept under another name."""

@@ -10,8 +10,8 @@ from tallystick.warehouse.lake.migrations import migrate
 TABLE = "tallystick_hits.unfinished_restore"
 
 
-def note_restore(connect: Connect, *, unfinished: bool) -> None:
-    """Set or remove the mark; durable when it returns.
+def note_restore(connect: Connect, *, unfinished: bool) -> bool:
+    """Set or remove the mark; durable when it returns. Returns whether there was one.
 
     Raises:
         StoreUnavailable: PostgreSQL does not answer.
@@ -19,7 +19,8 @@ def note_restore(connect: Connect, *, unfinished: bool) -> None:
     migrate(connect)
     statement = f"INSERT INTO {TABLE} DEFAULT VALUES ON CONFLICT DO NOTHING" if unfinished else f"DELETE FROM {TABLE}"  # noqa: S608  # a constant
     with connected(connect) as opened, opened.transaction(), translated(opened):
-        opened.connection.execute(statement.encode())
+        changed = opened.connection.execute(statement.encode()).rowcount > 0
+    return changed is not unfinished
 
 
 def refuse_unfinished_restore(connect: Connect) -> None:

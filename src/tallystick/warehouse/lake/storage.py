@@ -149,8 +149,7 @@ class LakeStorage:
 
     def note_restore(self, *, unfinished: bool) -> bool:
         """Note in PostgreSQL that the ledger is replaced and the hits are not yet, or both."""
-        note_restore(self._connect, unfinished=unfinished)
-        return True
+        return note_restore(self._connect, unfinished=unfinished)
 
     def replace(self, copy: Path | None) -> None:
         """Replace the hits by a checked copy, or remove them, in one transaction of the lake."""
