@@ -114,6 +114,11 @@ async def test_where_all_servers_find_files_another_one_takes_over(
     assert two.uploads.current is None, "its server answers"
     await stop(two)
     assert await two.state() == "checking"
+    # It has taken the file without knowing: the answer was lost.
+    board = two.uploads._board  # noqa: SLF001
+    assert board is not None
+    assert (posted := await board.newest()) is not None
+    assert await board.take(posted.server)
     await two.work()
     assert await one.state() == await two.state() == "checked"
     # The first one was frozen, and goes on.

@@ -111,7 +111,7 @@ class CounterUploads:
     def __init__(self, ledger: Ledger, lifetime: int, data: Path, place: FilePlace | None = None) -> None:
         self._ledger, self._lifetime, self._data, self._place = ledger, lifetime, data, place
         self._sent = asyncio.Event()
-        self._exporting = asyncio.Lock()
+        self._exporting, self._changing = asyncio.Lock(), asyncio.Lock()
         self._stream: BinaryIO | None = None
         self._board, self._posted = UploadBoard.of(ledger), ""
         self.current: CounterUpload | None = None
@@ -169,22 +169,32 @@ class CounterUploads:
 
     async def _take_over(self, board: UploadBoard) -> None:
         """Go on with the file of a server that has stopped."""
-        posted = await board.newest()
-        if self._place is None or posted is None or posted.own or posted.answers:
+        before = self.current
+        posted = None if self._place is None else await board.newest()
+        # Its own without the file: the answer was lost when it took it.
+        if self._place is None or posted is None or (before is not None if posted.own else posted.answers):
             return
         upload = _decode(posted)
-        if not upload.file or not (upload.working or upload.ready) or not await board.take(posted.server):
+        if not upload.file or not (upload.working or upload.ready):
             return
-        if upload.state == "importing":
-            upload.state, upload.error = "failed", INTERRUPTED  # what it has replaced may have been counted since
+        # Before it is taken: that may last longer than a server may be silent.
         try:
-            self._stream = await asyncio.to_thread(_opened, self._place, upload.file)
+            stream = await asyncio.to_thread(_opened, self._place, upload.file)
         except FileNotFoundError:
-            upload.state, upload.found, upload.error = "failed", Imported(), GONE
-        if upload.state == "checking":
-            upload.bad = []
-            self._sent.set()
-        self.current = upload
+            stream = None
+        async with self._changing:
+            if self.current is not before or not (posted.own or await board.take(posted.server)):
+                if stream is not None:
+                    stream.close()
+                return
+            if upload.state == "importing":
+                upload.state, upload.error = "failed", INTERRUPTED  # what it has replaced may have been counted since
+            if stream is None:
+                upload.state, upload.found, upload.error = "failed", Imported(), GONE
+            if upload.state == "checking":
+                upload.bad = []
+                self._sent.set()
+            self.current, self._stream = upload, stream
 
     async def sweep(self) -> None:
         """Remove files that servers have left which stopped.
@@ -222,14 +232,15 @@ class CounterUploads:
         if self._place is not None:
             upload.file = f"{secrets.token_hex(8)}.counters"
             await asyncio.to_thread(_kept, self._place, upload.file, stream)
-        before = None if self._board is None else await self._board.newest()
-        if self._board is not None and not await self._board.put(_encode(upload), WORKING):
-            await self._removed(upload)
-            raise _second()
-        if before is not None:
-            await self._removed(_decode(before))
-        await self._forget()
-        self.current, self._stream = upload, stream
+        async with self._changing:
+            before = None if self._board is None else await self._board.newest()
+            if self._board is not None and not await self._board.put(_encode(upload), WORKING):
+                await self._removed(upload)
+                raise _second()
+            if before is not None:
+                await self._removed(_decode(before))
+            await self._forget()
+            self.current, self._stream = upload, stream
         self._sent.set()
 
     async def begin(self) -> None:
