@@ -60,6 +60,10 @@ class FilePlace(Protocol):
         ...
 
 
+class NoRoom(StoreBusy):
+    """The disk of this server has no room for a copy of a file."""
+
+
 class FolderPlace:
     """A folder that all servers have, or that of a server of its own."""
 
@@ -147,7 +151,7 @@ class BucketPlace:
             self.work.mkdir(mode=0o700, parents=True, exist_ok=True)
             if shutil.disk_usage(self.work).free < ROOM_LEFT + size:
                 msg = f"the disk of this server has no room for a copy of the file, {size:,} bytes"
-                raise StoreBusy(msg)
+                raise NoRoom(msg)
             self._files.get(name, copy)
         return copy
 

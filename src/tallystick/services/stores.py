@@ -129,7 +129,7 @@ def file_place(lake: str | None, data: Path, kind: str) -> FilePlace:
     """Where all servers with the same hits find files of one kind.
 
     Args:
-        kind: ``uploads`` or ``exports``.
+        kind: ``uploads``, ``exports`` or ``counters``.
 
     Raises:
         StartRefused: object storage cannot be used.

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, field
 
 from tallystick.errors import InputRefused
-from tallystick.services.file_places import FilePlace
+from tallystick.services.file_places import FilePlace, NoRoom
 from tallystick.services.files import whole_file
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.running import Report
@@ -195,13 +195,16 @@ class UploadFolder:
         """The file of an upload, for reading.
 
         Raises:
-            InputRefused: it is gone.
-            StoreBusy: the storage does not answer, or the disk has no room for it.
+            InputRefused: it is gone, or the disk has no room for it: other files need not wait behind it.
+            StoreBusy: the storage does not answer.
         """
         try:
             return self._place.fetch(_name(upload))
         except FileNotFoundError as error:
             msg = "the file is gone: send it again"
+            raise InputRefused(msg) from error
+        except NoRoom as error:
+            msg = "the disk of the server that imports has no room for this file: make room, and send it again"
             raise InputRefused(msg) from error
 
     def all(self) -> list[Upload]:

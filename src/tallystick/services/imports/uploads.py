@@ -346,9 +346,6 @@ class Uploads:
         # What arrives at other servers is not known here.
         older = UNFINISHED_KEPT_S if self._warehouse.shared else 0.0
         await asyncio.to_thread(self._folder.remove_unfinished, self._arriving, older)
-        if self._shared is not None and self._warehouse.carries_out_jobs:
-            await asyncio.to_thread(self._folder.tidy)
-            await asyncio.to_thread(forget_old, self._journal)
         before = self._ledger.clock() - ROW_KEPT_MS
         for upload in await asyncio.to_thread(self._folder.all):
             old = upload.finished is not None and upload.finished < before
@@ -358,6 +355,9 @@ class Uploads:
                 continue
             if old or (not upload.pending and await self._sites.by_id(upload.site) is None):
                 await asyncio.to_thread(self._folder.remove, upload)
+        if self._shared is not None and self._warehouse.carries_out_jobs:
+            await asyncio.to_thread(forget_old, self._journal)
+            await asyncio.to_thread(self._folder.tidy)
 
     async def import_next(self) -> bool:
         """Import the oldest pending file. Returns whether one was pending.

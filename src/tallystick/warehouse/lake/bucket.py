@@ -6,7 +6,7 @@ By Amazon's own client, since DuckDB cannot remove a file; see DESIGN.md.
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -114,7 +114,12 @@ class LakeBucket:
         with _translated():
             for each in (each for page in pages for each in page.get("Uploads", ())):
                 if now - each["Initiated"].timestamp() >= kept_s:
-                    self._client.abort_multipart_upload(Bucket=self._bucket, Key=each["Key"], UploadId=each["UploadId"])
+                    self._remove_part(each)
+
+    def _remove_part(self, found: Mapping[str, Any]) -> None:
+        # Another server may have removed it, or completed it.
+        with suppress(FileNotFoundError), _translated(missing=MISSING | {"NoSuchUpload"}):
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=found["Key"], UploadId=found["UploadId"])
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}{name}{SUFFIX}"
@@ -128,8 +133,8 @@ class LakeBucket:
         access = self._access
         config = Config(
             connect_timeout=5,
-            read_timeout=30,
-            retries={"mode": "standard", "max_attempts": 3},
+            read_timeout=12,
+            retries={"mode": "standard", "max_attempts": 2},
             # Other storages than Amazon's do not know its newer checksums.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -150,19 +155,21 @@ class LakeBucket:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(missing: frozenset[str] = MISSING) -> Iterator[None]:
     """Turn errors of the client into ours, without what they say of keys and hosts."""
     from boto3.exceptions import Boto3Error  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
         yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code in MISSING:
+    except (BotoCoreError, Boto3Error, ClientError) as error:
+        # The error of a file that was sent hides the one that it is about.
+        cause = error.__context__ if isinstance(error, Boto3Error) else error
+        if not isinstance(cause, ClientError):
+            msg = "the storage of the lake does not answer: try again later"
+            raise StoreBusy(msg) from error
+        code = str(cause.response.get("Error", {}).get("Code", ""))
+        if code in missing:
             raise FileNotFoundError from error
-        msg = f"the storage of the lake refused {error.operation_name}: {code}"
-        raise StoreBusy(msg) from error
-    except (BotoCoreError, Boto3Error) as error:
-        msg = "the storage of the lake does not answer: try again later"
+        msg = f"the storage of the lake refused {cause.operation_name}: {code}"
         raise StoreBusy(msg) from error

@@ -38,6 +38,7 @@ CREATED_WITHIN_S = 30.0
 HANDED_OVER_WITHIN_S = 60.0
 """How long a start waits until an older server, which may be in the middle of a long change, hands the lake over."""
 LOOKS_EVERY_S = 0.1
+LATE_AFTER_S = 4.0
 NODE_BYTES = 2
 """Of a random number in a node's name: two servers of one machine differ."""
 
@@ -113,6 +114,7 @@ class LakeWarehouse:
         self._finding = ThreadPoolExecutor(1, thread_name_prefix="lake-records")
         self._looking: Task[None] | None = None
         self._next_look: Task[None] | None = None
+        self._look_began = 0.0
 
     @classmethod
     async def open(cls, connect: Connect, place: LakePlace, clock: Callable[[], int] = seconds, node: str = "") -> Self:
@@ -203,13 +205,14 @@ class LakeWarehouse:
 
     @property
     def incomplete(self) -> bool:
-        """Whether reads wait for hits of which the mover has not brought all into the lake."""
-        return self._looking is not None and not self._looking.done()
+        """Whether reads have been waiting for the mover for longer than a move takes."""
+        waits = self._looking is not None and not self._looking.done()
+        return waits and time.monotonic() - self._look_began > LATE_AFTER_S
 
     async def _look(self, before: Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
-        self._looking, self._next_look = self._next_look, None
+        self._looking, self._next_look, self._look_began = self._next_look, None, time.monotonic()
         await self._loop.run_in_executor(self._asking, self._reach.wait)
 
     async def write(
