@@ -16,7 +16,7 @@ from tallystick.warehouse.duckdb import regular, visits
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import transaction
 from tallystick.warehouse.lake import chores
-from tallystick.warehouse.lake.chores import MANY_FILES, NAMES, TIDIED_EVERY_S, Chores, all_tables
+from tallystick.warehouse.lake.chores import ERASED_EVERY_S, MANY_FILES, NAMES, TIDIED_EVERY_S, Chores, all_tables
 
 SECRET = "only-on-site-2.example"
 
@@ -202,6 +202,14 @@ def test_a_chore_that_fails_leaves_the_others_to_be_done(
     runs = tidying.counts.runs
     assert (runs["flush"].count, runs["flush"].succeeded, runs["flush"].failures > 0) == (0, 0, True)
     assert all(runs[name].count and runs[name].succeeded > 0 for name in NAMES if name != "flush")
+    # What was deleted before is erased when it succeeds again.
+    monkeypatch.delattr(tidying, "flush")
+    now[0] += ERASED_EVERY_S
+    for _ in range(100):
+        tidying.work(session.connection)
+        if not tidying.due:
+            break
+    assert runs["flush"].count == len(all_tables(session.connection))
 
 
 def test_files_of_no_commit_are_removed_when_they_are_old(session: DuckDbSession, tmp_path: Path) -> None:

@@ -368,7 +368,7 @@ def test_visits_that_differ_are_counted_and_computed_anew(
     with duckdb.connect(str(file)) as connection:
         connection.execute(damage, [session] if "$1" in damage else None)
     for at_once in (2, 1_000):
-        monkeypatch.setattr(visits, "HITS_AT_ONCE", at_once)
+        monkeypatch.setattr(visits, "HITS_COMPARED_AT_ONCE", at_once)
         assert storage.compare_visits(in_use=False).differing == differing, at_once
     sums_differ = damage.startswith(("DELETE", "INSERT")) or "pageviews" in damage or "passive" in damage
     assert storage.visits_add_up() == (not sums_differ)
@@ -376,7 +376,7 @@ def test_visits_that_differ_are_counted_and_computed_anew(
     assert storage.visits_add_up(), "the next start computes them"
     asyncio.run(_opened_again(file))
     for at_once in (2, 1_000):
-        monkeypatch.setattr(visits, "HITS_AT_ONCE", at_once)
+        monkeypatch.setattr(visits, "HITS_COMPARED_AT_ONCE", at_once)
         assert storage.compare_visits(in_use=False) == (3, 0), at_once
 
 

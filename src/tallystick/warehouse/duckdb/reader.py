@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import duckdb
 import structlog
 
-from tallystick.errors import StoreClosed, StoreUnavailable
+from tallystick.errors import StoreClosed, StoreFailed, StoreUnavailable
 from tallystick.gathering import raisable
 from tallystick.turns import Turns
 from tallystick.warehouse.duckdb.instance import Instance
@@ -102,7 +102,12 @@ class WarehouseReaders:
         """Open the instance again if it has failed."""
         with self._mending:
             if self._broken:
-                self._store.reopen()
+                try:
+                    self._store.reopen()
+                except StoreFailed as error:
+                    if isinstance(error.__cause__, duckdb.Error):
+                        raise self._translated(error.__cause__) from error
+                    raise
                 self._broken = False
 
     async def close(self) -> None:

@@ -261,8 +261,8 @@ def recompute(connection: Connection) -> None:
 
 # Hits that were stored before there were visits.
 
-HITS_AT_ONCE = 2_000_000
-"""Of more, DuckDB writes what it groups to the disk, which takes longer than to read the hits again."""
+HITS_AT_ONCE = 5_000_000
+"""Each part is stored in the order of time: of many parts, DuckDB reads more of them for a short time."""
 
 log = structlog.get_logger()
 
@@ -277,19 +277,23 @@ def forget(connection: Connection) -> None:
     connection.execute("UPDATE mark SET visits = false")
 
 
-def fill(connection: Connection) -> None:
-    """Compute all visits, once; in an open transaction. Logs its progress: ten million hits take about ten seconds."""
+def fill(connection: Connection, hits_at_once: int | None = None) -> None:
+    """Compute all visits, once; in an open transaction. Logs its progress: ten million hits take about ten seconds.
+
+    Args:
+        hits_at_once: fewer than usual where there is less memory.
+    """
     if not are_computed(connection):
-        _compute_all(connection)
+        _compute_all(connection, hits_at_once or HITS_AT_ONCE)
         regular.judge_all(connection)
     elif regular.judged_until(connection) is None:
         regular.judge_all(connection)
 
 
-def _compute_all(connection: Connection) -> None:
+def _compute_all(connection: Connection, hits_at_once: int) -> None:
     connection.execute("DELETE FROM visit")
     [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
-    parts, began = -(-hits // HITS_AT_ONCE), time.monotonic()
+    parts, began = -(-hits // hits_at_once), time.monotonic()
     for part in range(parts):
         log.info("computing visits of stored hits", hits=hits, part=part + 1, parts=parts)
         of_part = f"(SELECT {hit_columns()} FROM hit WHERE bot = 0 AND session <> 0 AND session % {parts} = {part})"
@@ -301,6 +305,9 @@ def _compute_all(connection: Connection) -> None:
 
 
 # Checking.
+
+HITS_COMPARED_AT_ONCE = 2_000_000
+"""Of more, DuckDB writes what it groups to the disk, which takes longer than to read the hits again."""
 
 _VALUES = ", ".join(name for name in COLUMNS if name not in {"site", "session"})
 
@@ -319,7 +326,7 @@ def add_up(connection: Connection) -> bool:
 def compare(connection: Connection) -> ComparedVisits:
     """Compare every visit with its hits. A visit that is missing, superfluous or there twice differs, too."""
     [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
-    parts = max(1, -(-hits // HITS_AT_ONCE))
+    parts = max(1, -(-hits // HITS_COMPARED_AT_ONCE))
     visits = differing = 0
     for part in range(parts):
         of_part = f"session % {parts} = {part}"

@@ -7,7 +7,7 @@ minutes:
 1. Rows in the catalogue are written to files.
 2. Files with deleted rows are written anew: those of which a fiftieth is deleted, and all after a change of hits.
 3. Many small files become one. Files are merged with others of their size, so that a row is written a few times only.
-4. Snapshots older than an hour end, and files that are in none any more are removed ten minutes later. Reads take at
+4. Snapshots older than an hour end, and files that are in none any more are removed an hour later. Reads take at
    most minutes, so no reader's snapshot ends.
 5. Once a day, files that no commit has entered (of killed servers) are removed, when they are a day old.
 """
@@ -29,10 +29,8 @@ from tallystick.warehouse.lake.store import NAME
 from tallystick.warehouse.types import ChoreCounts, ChoreRuns
 
 GRACE_S = 3_600
-"""How long a snapshot that was replaced can still be read, and deleted rows are in files."""
-UNUSED_S = 600
-"""How long a file is kept that is in no snapshot any more: a read may have it on its list. Merged files are replaced
-in all snapshots at once."""
+"""How long a snapshot that was replaced can still be read, and then how long a file stays that is in no snapshot: a
+read, for example a backup, may have it on its list. Merged files are replaced in all snapshots at once."""
 ORPHANS_KEPT_S = DAY_S
 JUDGED_EVERY_S = 30
 TIDIED_EVERY_S = 120
@@ -113,6 +111,8 @@ class Chores:
             more = piece(connection)
         except BaseException:
             run.failures += 1
+            if name in {"flush", "rewrite"}:
+                self._erased = False
             raise
         finally:
             run.last_seconds = time.monotonic() - began
@@ -177,11 +177,12 @@ class Chores:
             those += f" AND {IN_ORDER_OF[table]} BETWEEN {lowest} AND {highest}"
         with transaction(connection):
             connection.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE {those}")
-            connection.execute(f"DELETE FROM {table} WHERE {those}")
+            replaced = _number(connection, f"DELETE FROM {table} WHERE {those}")
         self.counts.rewritten_files += len(files)
         # The deletion of few rows is noted in the catalogue only, and the file would stay.
         self.flush(connection, table)
-        return True
+        # Without progress there would be no end.
+        return replaced > 0
 
     @staticmethod
     def _worn_files(connection: Connection, table: str, worn: float) -> list[tuple[str, int, int]]:
@@ -239,7 +240,7 @@ class Chores:
             connection,
             f"SELECT count(*) FROM ducklake_expire_snapshots({quoted(NAME)}, older_than => {quoted(before)})",
         )
-        unused = f"older_than => now() - to_seconds({min(self.grace_s, UNUSED_S)})"
+        unused = f"older_than => now() - to_seconds({self.grace_s})"
         self.counts.removed_files += _number(
             connection, f"SELECT count(*) FROM ducklake_cleanup_old_files({quoted(NAME)}, {unused})"
         )

@@ -15,7 +15,7 @@ ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Of other storages than Amazon's, for example ``https://minio.example:9000``."""
 
 READ_WITHIN_S, WRITTEN_WITHIN_S = 10, 30
-"""How long one request to the storage may take, to its last byte: of a mover, a file of up to 128 MB."""
+"""How long one request to the storage may take, to its last byte: of a mover, a file of some megabytes."""
 TRIED_AGAIN = 1
 """How often a failed request is repeated: a reader gives up within half a minute, with DuckDB's defaults in two."""
 

@@ -62,6 +62,8 @@ UNREACHED = (
     "|Timeout was reached|error for HTTP"
 )
 """What DuckDB says where object storage cannot be reached."""
+FILLED_AT_ONCE = 1_000_000
+"""Hits of which visits are computed together: a mover has a third of the memory."""
 PASSWORD = "catalogue"  # noqa: S105  # its name
 """The name of the secret with the catalogue's password, in the memory of an instance."""
 
@@ -161,7 +163,7 @@ class LakeStore(Instance):
                 note_schema(connection, epoch, len(all_steps()))
                 _set_options(session.connection)
                 with transaction(session.connection):
-                    visits.fill(session.connection)
+                    visits.fill(session.connection, FILLED_AT_ONCE)
 
     def _connect(self) -> Connection:
         self.exports.mkdir(parents=True, exist_ok=True)

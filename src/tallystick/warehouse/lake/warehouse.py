@@ -320,8 +320,11 @@ def _opened_for_reading(place: LakePlace, mover: LakeMover, connect: Connect) ->
         except DatabaseAway:
             raise
         except LakeOutdated:
-            with connected(connect) as opened:
-                _await_migration(mover, opened)
+            try:
+                with connected(connect) as opened:
+                    _await_migration(mover, opened)
+            finally:
+                mover.keeper.ask_no_more()
         except DatabaseUnreachable:
             if mover.refusal is not None:
                 raise mover.refusal from None
