@@ -45,6 +45,7 @@ OF_SEVERAL_SERVERS = (
     "login_attempt",
     "request",
     "ticket",
+    "upload",
 )
 """Files of PostgreSQL's queries: what a server of its own keeps in memory, or does not need."""
 

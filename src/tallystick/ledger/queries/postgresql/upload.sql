@@ -1,5 +1,3 @@
--- Uploaded files of servers that share their hits, in whose schema the tables are (warehouse/lake/migrations).
-
 -- name: save_upload(id, record, ended)!
 -- Store how far an import is; one that has ended stays as it is.
 INSERT INTO tallystick_hits.upload (id, record, ended) VALUES (:id, :record, :ended)
@@ -10,7 +8,7 @@ ON CONFLICT (id) DO UPDATE SET record = excluded.record, ended = excluded.ended 
 SELECT record FROM tallystick_hits.upload WHERE id = :id;
 
 -- name: uploads()
--- All records.
+-- All records of uploads; their tables are in warehouse/lake/migrations.
 SELECT record FROM tallystick_hits.upload;
 
 -- name: remove_upload(id)!
