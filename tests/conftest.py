@@ -29,7 +29,7 @@ from tallystick.services.accounts import passwords
 from tallystick.surfaces.dashboard.support import rendering
 
 # A busy machine is no failure.
-EXAMPLES = int(os.environ.get("TALLYSTICK_TEST_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("TALLYSTICK_TEST_EXAMPLES", "25"))
 settings.register_profile("without-deadline", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("without-deadline")
 
