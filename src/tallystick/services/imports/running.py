@@ -162,7 +162,10 @@ class Import:
             self._entry = await asyncio.to_thread(self._journal.entry_at, self._source.start, run=self._anew)
         async for batch in _read(self._source, self._sink.most):
             await self._note(batch.start, batch.end.position)
+            # Cut before they are sent, and counted with the others: a report may be stored while they are being sent.
+            too_long = sum(cut(hit.arrival) for hit in batch.hits)
             self._add_to_report(batch, await self._send(batch))
+            self._report.cut += too_long
             await self._note(batch.end, None)
             if self._report.failed:
                 refuse_nothing_but_bad(self._report.bad + self._report.refused)
@@ -180,7 +183,6 @@ class Import:
 
     def _add_to_report(self, batch: ImportBatch, result: BatchResult) -> None:
         self._report.add(batch, result)
-        self._report.cut += sum(cut(hit.arrival) for hit in batch.hits)
         refused = [BadLine(batch.hits[index].number, reason) for index, reason in result.refused.items()]
         for bad in sorted((*batch.bad, *refused)):
             self._told_bad(bad)
