@@ -23,7 +23,7 @@ from tallystick.errors import InvalidSetting, StoreBusy
 from tallystick.ledger import Ledger
 from tallystick.ledger.postgresql import PostgresqlDatabase
 from tallystick.model.site import Site
-from tallystick.services.file_places import BucketPlace, FilePlace, FolderPlace
+from tallystick.services.file_places import BucketPlace, FilePlace, FolderPlace, NoRoom
 from tallystick.services.imports import uploads
 from tallystick.services.imports.direct_sink import DirectSink
 from tallystick.services.imports.running import BatchResult
@@ -123,6 +123,11 @@ def test_files_that_are_no_hits_are_kept_whole_and_removed(
     assert list(other.names()) == ["1.parquet"]
     other.remove_parts()  # moto says of all that they are old
     assert "Uploads" not in client.list_multipart_uploads(Bucket=BUCKET)
+
+    # Gone by the time that it is removed: another server was quicker, or the file is complete.
+    files._remove_part({"Key": key, "UploadId": begun})  # noqa: SLF001
+    with pytest.raises(StoreBusy, match="the storage of the lake refused CreateMultipartUpload: NoSuchBucket"):
+        LakeBucket("s3://no-such-bucket/other", "exports").put("1", tmp_path / "a")
 
     other.remove("1.parquet")
     other.remove("1.parquet")
@@ -273,6 +278,26 @@ async def test_the_mover_imports_what_any_server_takes(servers: Servers, monkeyp
 
 
 @pytest.mark.parametrize("servers", ["bucket"], indirect=True)
+async def test_a_file_without_room_fails_and_keeps_no_other_waiting(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = await servers.send(2), await servers.send(1)
+    place = servers.mover.uploads._folder._place  # noqa: SLF001
+    fetched = place.fetch
+
+    def fetch(name: str) -> Path:
+        if name.startswith(large.id):
+            raise NoRoom
+        return fetched(name)
+
+    monkeypatch.setattr(place, "fetch", fetch)
+    while await servers.mover.uploads.import_next():
+        pass
+    seen = await servers.seen(large)
+    assert (seen.state, "make room, and send it again" in seen.error) == ("failed", True)
+    assert (await servers.seen(small)).state == "done"
+
+
 async def test_any_server_serves_exports(servers: Servers) -> None:
     mover, other = servers.mover, servers.other
     await servers.send(3)

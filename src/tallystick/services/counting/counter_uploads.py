@@ -31,7 +31,7 @@ from tallystick.services.counting.counter_export import export
 from tallystick.services.counting.counter_files import Format, Line, from_csv, from_json
 from tallystick.services.counting.counter_import import Imported, predicted, writes_of
 from tallystick.services.counting.upload_board import Posted, UploadBoard
-from tallystick.services.file_places import FilePlace
+from tallystick.services.file_places import ROOM_LEFT, FilePlace
 from tallystick.tasks import BackgroundTask
 
 FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -39,8 +39,6 @@ FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "json
 LINES_AT_ONCE = 500
 """Of a file, and counts that wait together: those of others wait behind them."""
 BAD_LINES_KEPT = 100
-ROOM_LEFT = 256_000_000
-"""Bytes of the disk that are left to everything else."""
 SENT_AT_ONCE = 1_048_576
 LOOKED_EVERY_S = 60.0
 IMPORTED_WITHIN_S = 24 * 3_600.0

@@ -145,6 +145,7 @@ PATTERNS = (
     N_("the disk is full"),
     # Imports.
     N_("the disk of the server has no room for this file"),
+    N_("the disk of the server that imports has no room for this file: make room, and send it again"),
     N_("%(number)s files of this site are waiting to be imported"),
     N_(
         "the first line is not the header of GoatCounter's CSV: it starts with %(text)s, not %(header)s;"
