@@ -298,6 +298,7 @@ async def test_a_file_without_room_fails_and_keeps_no_other_waiting(
     assert (await servers.seen(small)).state == "done"
 
 
+@pytest.mark.parametrize("servers", ["bucket"], indirect=True)
 async def test_any_server_serves_exports(servers: Servers) -> None:
     mover, other = servers.mover, servers.other
     await servers.send(3)
