@@ -127,6 +127,11 @@ def wait_until(page: Page, expression: str) -> None:
         page.wait_for_timeout(50)
 
 
+def wait_for_frames(page: Page) -> None:
+    """Wait until the page has been drawn once as it is now."""
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+
+
 def scanned(code: Locator) -> str:
     """What a camera reads of a QR code on a page."""
     read = zxingcpp.read_barcode(Image.open(BytesIO(code.screenshot())))

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from support.browsing import wait_for_frames
 from support.pages import PASSWORD
 from support.server import RunningServer, running_server
 
@@ -56,8 +57,10 @@ def test_a_note_is_added_by_keyboard_and_drawn(page: Page) -> None:
     page.locator(".add-note summary").focus()
     page.keyboard.press("Enter")
     page.locator(".add-note").get_by_label("Note").fill("Released <b>2.0</b>")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     expect(page.locator(".chart-notes")).to_contain_text("Released <b>2.0</b>")
+    wait_for_frames(page)  # the page came with #chart: the browser takes the focus there when it first draws it
     mark = page.get_by_role("link", name="Note 1: Released <b>2.0</b>")
     mark.focus()
     assert mark.evaluate("mark => mark === document.activeElement")
