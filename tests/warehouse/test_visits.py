@@ -177,6 +177,7 @@ changes = st.one_of(
         ),
     ),
     st.tuples(st.just("expire"), st.tuples(times.map(lambda time: [(1, time), (2, time - HOUR)]))),
+    st.tuples(st.just("expire_part"), st.tuples(st.sampled_from([1, 2]), times, times, st.sampled_from([1, 3]))),
     st.tuples(st.just("restart"), st.none()),
     st.tuples(st.just("judge"), st.none()),
     st.tuples(st.just("judge"), st.none()),

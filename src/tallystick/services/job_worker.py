@@ -15,7 +15,7 @@ from datetime import UTC
 
 import structlog
 
-from tallystick.errors import JobsFailed, StoreUnavailable
+from tallystick.errors import JobsFailed, StoreBusy, StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.filter_lists import stored_filter_of
 from tallystick.model.hit import Bot
@@ -42,7 +42,7 @@ from tallystick.services.jobs import (
 from tallystick.services.stores import note
 from tallystick.services.time_passed import TimePassed
 from tallystick.tasks import BackgroundTask
-from tallystick.warehouse import Warehouse
+from tallystick.warehouse import Warehouse, WarehouseWriteSession
 
 LOOKED_EVERY_S = 1.0
 MEASURED_EVERY_S = 10.0
@@ -56,6 +56,14 @@ nothing is removed until the operator confirms the clock."""
 
 SEEN_BY_ALL_WITHIN_S = 5.0
 """On a shared ledger: how long each server may take to read a job and invalidate its caches."""
+
+NO_QUESTION_WITHIN_S = 120.0
+"""How long the hits of a deleted site wait that are removed part by part: no question that was asked while there was
+the site sees a part. One waits at most 12 s, twice, for hits on their way, 30 s for its turn, and takes 10 s."""
+HITS_AT_ONCE = 200_000
+"""Hits that are removed together where all servers share them: others are moved only before and after."""
+BEGINNING, END = -(1 << 62), 1 << 62
+"""Times before and after all hits."""
 
 NOTED_EVERY_S = 2.0
 """How often the newest hit is noted in the ledger, while there are new hits."""
@@ -101,9 +109,12 @@ class JobWorker:
         self._clock = clock
         shared = ledger.database.name == "postgresql"
         self._seen_within = (SEEN_BY_ALL_WITHIN_S if shared else 0.0) if seen_within is None else seen_within
+        self._parts_wait = NO_QUESTION_WITHIN_S if seen_within is None else seen_within
         self._noted: Mapping[str, tuple[int, int]] = {}
         self._not_before: dict[int, float] = {}
         """The earliest time of each job that was read."""
+        self._parts_not_before: dict[int, float] = {}
+        """The same for the hits of deleted sites with many."""
         self._failing: set[int] = set()
         self._done = 0
         self._started = clock()
@@ -166,6 +177,7 @@ class JobWorker:
         if any(number not in self._not_before for number, _ in jobs):
             await self._settle([job for _, job in jobs])
         self._not_before = {n: self._not_before.get(n, now + self._seen_within) for n, _ in jobs}
+        self._parts_not_before = {n: self._parts_not_before[n] for n, _ in jobs if n in self._parts_not_before}
         self._failing &= self._not_before.keys()
         if not self._warehouse.carries_out_jobs:
             self._failing.clear()
@@ -203,21 +215,29 @@ class JobWorker:
     async def _try(self, number: int, job: Job) -> bool:
         """Do a job. Returns whether it is done; after a failure it is retried later, and the other jobs continue."""
         try:
-            await self._do(number, job)
+            done = await self._do(number, job)
         except StoreUnavailable as error:
             log.warning("a job was put off", job=number, reason=str(error))
         except Exception:
             log.exception("a job failed and is tried again later", job=number)
         else:
             self._failing.discard(number)
-            return True
+            return done
         self._failing.add(number)
         self._not_before[number] = self._clock() + TRIED_AGAIN_AFTER_S
         return False
 
-    async def _do(self, number: int, job: Job) -> None:
+    async def _do(self, number: int, job: Job) -> bool:
+        """Do a job. Returns False if it has to wait for longer."""
         match job:
             case DeleteSite(site):
+                if await self._has_parts(site):
+                    self._not_before[number] = self._parts_not_before.setdefault(
+                        number, self._clock() + self._parts_wait
+                    )
+                    if self._clock() < self._not_before[number]:
+                        return False
+                    await self._expire_parts(site, END)
                 await self._warehouse.write(lambda session: session.delete_site(site))
                 exports = await self._ledger.read(_exports_of, site)
                 await asyncio.to_thread(self._exports.remove, exports)
@@ -239,6 +259,27 @@ class JobWorker:
                 await self._ledger.write(_count_paths, number, listed if job.into == Bot.KNOWN_NOT else [])
             case RenamedPath():
                 await self._ledger.write(remove_job, number)
+        return True
+
+    async def _has_parts(self, site: int) -> bool:
+        """Whether hits of a site are removed part by part: others that servers share could not be moved for long."""
+        if not self._warehouse.shared:
+            return False
+        hits = await self._warehouse.read(lambda session: session.expired_by_site([(site, END)]))
+        return hits.get(site, 0) > HITS_AT_ONCE
+
+    async def _expire_parts(self, site: int, before: int) -> None:
+        """Remove hits of a site before a time part by part, except what arrives late.
+
+        Raises:
+            StoreBusy: another server carries out jobs now; it begins anew with what is left.
+        """
+        since = BEGINNING
+        while since < before:
+            if not self._warehouse.carries_out_jobs:
+                msg = "another server removes hits now"
+                raise StoreBusy(msg)
+            since = await self._warehouse.write(_expire_part, site, since, before)
 
     async def tidy(self) -> None:
         """Once an hour, remove old hits and records."""
@@ -282,10 +323,21 @@ class JobWorker:
                 days=(now - last) // DAY_S,
             )
             return
-        if expired := await self._warehouse.write(lambda session: session.expire(limits)):
+        expired = 0
+        if self._warehouse.shared:
+            hits = await self._warehouse.read(lambda session: session.expired_by_site(limits))
+            for site, before in limits:
+                if hits.get(site, 0) > HITS_AT_ONCE:
+                    await self._expire_parts(site, before)
+                    expired += hits[site]
+        if expired := expired + await self._warehouse.write(lambda session: session.expire(limits)):
             log.info("hits were removed that are older than their sites keep them", count=expired)
         await self._ledger.write(forget_dropped, limits)
         await self._ledger.write(set_clock_mark, RETENTION, now)
+
+
+def _expire_part(session: WarehouseWriteSession, site: int, since: int, before: int) -> int:
+    return session.expire_part(site, since, before, HITS_AT_ONCE)
 
 
 def _question_of(job: RelabelMatching) -> Question:

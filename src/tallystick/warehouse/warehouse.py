@@ -133,6 +133,14 @@ class WarehouseSession(Protocol):
         """
         ...
 
+    def expired_by_site(self, limits: Iterable[tuple[int, int]]) -> dict[int, int]:
+        """How many hits of each site ``expire`` would remove; sites without any are left out.
+
+        Args:
+            limits: site, and the Unix second before which hits are removed.
+        """
+        ...
+
     def aggregate_imports(self, site: int) -> list[AggregateImport]:
         """The imports of a site, those that are not done too, oldest first."""
         ...
@@ -270,6 +278,18 @@ class WarehouseWriteSession(WarehouseSession, Protocol):
 
         Args:
             limits: site, and the Unix second before which hits are removed.
+        """
+        ...
+
+    def expire_part(self, site: int, since: int, before: int, at_most: int) -> int:
+        """Remove the oldest hits of a site, of the times from ``since`` until before ``before``.
+
+        Args:
+            since, before: Unix seconds.
+            at_most: hits to remove; all of one second are removed together.
+
+        Returns:
+            The time before which none is left, of those from ``since`` on; ``before`` when all are removed.
         """
         ...
 

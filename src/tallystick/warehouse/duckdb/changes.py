@@ -132,6 +132,30 @@ def expire(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:
         return int(session.queries.expire(session.connection, limits=_json({"site": sites, "before": before})))
 
 
+def expire_part(session: QuerySession, site: int, since: int, before: int, at_most: int) -> int:
+    """Remove the oldest hits of a site, of the times from ``since`` until before ``before``.
+
+    Args:
+        since, before: Unix seconds.
+        at_most: hits to remove; all of one second are removed together.
+
+    Returns:
+        The time before which none is left, of those from ``since`` on; ``before`` when all are removed.
+    """
+    until = session.queries.end_of_part(session.connection, site=site, since=since, before=before, skipped=at_most - 1)
+    until = before if until is None else min(int(until) + 1, before)
+    with visits.part_expired(session.connection, site, since, until):
+        session.queries.expire_part(session.connection, site=site, since=since, before=until)
+    return until
+
+
+def expired_by_site(session: QuerySession, limits: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """How many hits of each site ``expire`` would remove; sites without any are left out."""
+    sites, before = zip(*limits, strict=True)
+    rows = session.queries.expired_by_site(session.connection, limits=_json({"site": sites, "before": before}))
+    return dict(rows)
+
+
 def count_expired(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:
     """The number of hits and imported rows that ``expire`` would remove."""
     limits = list(limits)

@@ -47,6 +47,8 @@ class DuckDbSession(QuerySession):
     relabel = changes.relabel
     relabel_matching = changes.relabel_matching
     expire = changes.expire
+    expire_part = changes.expire_part
+    expired_by_site = changes.expired_by_site
     count_expired = changes.count_expired
     newest_time = changes.newest_time
     forget_old = changes.forget_old

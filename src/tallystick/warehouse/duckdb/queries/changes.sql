@@ -85,6 +85,23 @@ SELECT count(*) FROM hit JOIN (
   FROM (SELECT from_json(:limits, '{"site": ["INTEGER"], "before": ["BIGINT"]}') AS r)
 ) AS kept ON hit.site = kept.site AND hit.created < kept.before;
 
+-- name: expired_by_site(limits)
+-- Sites with hits older than their retention, and the number of those; ``limits`` as above.
+SELECT hit.site, count(*) FROM hit JOIN (
+  SELECT unnest(r.site) AS site, unnest(r.before) AS before
+  FROM (SELECT from_json(:limits, '{"site": ["INTEGER"], "before": ["BIGINT"]}') AS r)
+) AS kept ON hit.site = kept.site AND hit.created < kept.before
+GROUP BY hit.site;
+
+-- name: end_of_part(site, since, before, skipped)$
+-- The time of the hit that so many older ones are before, or NULL.
+SELECT created FROM hit WHERE site = :site AND created >= :since AND created < :before
+ORDER BY created LIMIT 1 OFFSET :skipped;
+
+-- name: expire_part(site, since, before)!
+-- Remove the hits of a span.
+DELETE FROM hit WHERE site = :site AND created >= :since AND created < :before;
+
 -- name: newest_time()$
 -- The time of the newest hit, in Unix seconds.
 SELECT coalesce(max(created), 0) FROM hit;
