@@ -5,14 +5,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import TextIO
 
+PRELOADED = "support.preloaded"
+
 _forks = get_context("forkserver")
-_forks.set_forkserver_preload(["tallystick.app", "tallystick.cli.main", "tallystick.cli.serve"])
+_forks.set_forkserver_preload([PRELOADED])
 
 
 class ForkedProcess:
@@ -24,10 +28,7 @@ class ForkedProcess:
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: str | Path) -> None:
         output, prints_to = _forks.Pipe(duplex=False)
-        self._process = _forks.Process(
-            target=_run, args=(arguments, dict(environment), str(folder), prints_to, prints_to), daemon=True
-        )
-        self._process.start()
+        self._process = _forked(arguments, environment, folder, prints_to, prints_to)
         prints_to.close()
         self.stdout: TextIO = os.fdopen(os.dup(output.fileno()), encoding="utf-8")
         output.close()
@@ -74,10 +75,7 @@ def forked_command(
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
         prints_to, complains_to = (Connection(os.dup(file.fileno()), readable=False) for file in (out, err))
-        process = _forks.Process(
-            target=_run, args=(arguments, dict(environment), str(folder), prints_to, complains_to), daemon=True
-        )
-        process.start()
+        process = _forked(arguments, environment, folder, prints_to, complains_to)
         prints_to.close()
         complains_to.close()
         process.join(timeout)
@@ -89,6 +87,35 @@ def forked_command(
         return subprocess.CompletedProcess([*arguments], process.exitcode, out.read(), err.read())
 
 
+def _forked(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: str | Path,
+    prints_to: Connection,
+    complains_to: Connection,
+) -> ForkServerProcess:
+    process = _forks.Process(
+        target=_run, args=(arguments, dict(environment), str(folder), prints_to, complains_to), daemon=True
+    )
+    with _path_in_environment():
+        process.start()
+    return process
+
+
+@contextmanager
+def _path_in_environment() -> Iterator[None]:
+    """The process that forks is started with the first fork, and does not get this one's path otherwise."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
 def _run(
     arguments: Sequence[str],
     environment: Mapping[str, str],
@@ -96,6 +123,7 @@ def _run(
     prints_to: Connection,
     complains_to: Connection,
 ) -> None:
+    assert PRELOADED in sys.modules  # what fails there is passed over in silence
     from tallystick.cli.main import main  # noqa: PLC0415  # loaded before the fork
 
     os.dup2(prints_to.fileno(), 1)
