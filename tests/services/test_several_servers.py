@@ -165,6 +165,11 @@ async def test_an_address_creates_in_a_minute_as_many_counters_as_on_one_server(
             assert limits.common
             await limits.common.exchange()
     assert created == 60
+    # The minute began with the first one, 39 seconds ago; the second of the newest one is over.
+    clock.now += 0.5
+    assert [limit.wait(somebody, "example.com") for limit in (one, two)] == [21, 21]
+    assert one.wait(somebody_else, "example.com") == 1
+    clock.now -= 0.5
     assert two.admit(somebody_else, "example.com")
     clock.now += 30.0
     assert two.admit(somebody, "example.com"), "a minute has passed"

@@ -78,3 +78,13 @@ class CreationLimit:
         else:
             in_time = self._minutes.admit(common.digest(IN_A_MINUTE, client)).admitted
         return in_time and self._limits.admit_address(CREATIONS.name, address, namespace).admitted
+
+    def wait(self, address: IPv4Address | IPv6Address | None, namespace: str) -> int:
+        """Whole seconds after which a client that was refused may create a counter again; at least 1."""
+        client, common = rate_limit_name(address), self._limits.common
+        states = [self._limits.address_state(CREATIONS.name, address, namespace)]
+        if self._windows is not None:
+            states.append(self._windows.state(client))
+        if self._minutes is not None and common is not None:
+            states.append(self._minutes.state(common.digest(IN_A_MINUTE, client)))
+        return max((1, *(state.wait for state in states if not state.admitted)))

@@ -341,15 +341,17 @@ class RateLimits:
     def _wider_over_all(self, name: str) -> CommonWindows:
         return self.windows_over_all(f"{name} of networks", self._wider[name])
 
-    def address_state(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:
+    def address_state(
+        self, name: str, address: IPv4Address | IPv6Address | None, subject: Hashable = None
+    ) -> Admission:
         """The result that ``admit_address`` would have, without counting."""
         windows = self._windows.get(name)
         if windows is None:
             return UNLIMITED
-        state, network = windows.state(self._key(name, None, rate_limit_name(address))), wider_network(address)
+        state, network = windows.state(self._key(name, subject, rate_limit_name(address))), wider_network(address)
         if not state.admitted or network is None:
             return state
-        wider = self._wider[name].state(self._key(name, None, network))
+        wider = self._wider[name].state(self._key(name, subject, network))
         return state if wider.admitted else wider
 
 

@@ -13,6 +13,7 @@ from support.in_process import InProcess, in_process
 from support.server import running_server
 from tallystick.settings import Settings
 from tallystick.web.address import Network
+from tallystick.web.rate_limit import Rate
 
 REFUSED = {"error": "Too many new keys from your address. Try again a little later."}
 PROXIES: tuple[Network, ...] = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
@@ -91,6 +92,20 @@ async def test_a_limited_answer_says_when_to_come_back(tmp_path: Path) -> None:
         as_image = await site.ask("/hit/mysite.com/visits?img")
         assert (as_image.status, as_image.headers["content-type"]) == (429, "image/gif")
         assert_says_when(as_image)
+
+
+@pytest.mark.usefixtures("limiter_clock")
+async def test_a_limit_of_a_namespace_says_when_it_is_over(tmp_path: Path) -> None:
+    async with in_process(tmp_path, creation_limit=0, rate_limit=(Rate("counter-creations", 1, 40),)) as site:
+        assert (await site.ask("/hit/a.example/first")).status == 200
+        for target in (
+            "/hit/a.example/second",
+            "/create?namespace=a.example&key=second",
+            "/badge/a.example/third.svg?count",
+        ):
+            answer = await site.ask(target)
+            assert (answer.status, answer.headers.get("retry-after")) == (429, "40"), target
+        assert (await site.ask("/hit/b.example/first")).status == 200
 
 
 def assert_says_when(answer: Answer) -> None:

@@ -21,6 +21,7 @@ from tallystick.surfaces.countapi.wire import Payload
 from tallystick.web.adding_sender import sender_of
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.pixel import PIXEL
+from tallystick.web.refusals import retry_after
 from tallystick.web.surface import Kit
 
 NAME = "countapi"
@@ -96,11 +97,14 @@ class CountApi:
         log.error("a request failed", surface=NAME, exc_info=error)
         return errors.internal(path)
 
-    def without_creation(self, answer: Payload) -> Payload:
-        """The response where nobody may create counters on request; elsewhere the same."""
-        if answer.refused == errors.CREATION_LIMITED and self.public_counters == "existing":
+    def without_creation(self, answer: Payload, scope: Mapping[str, Any]) -> Payload:
+        """The response, of a creation that was refused with the reason why nobody may create, or the time to wait."""
+        if answer.refused != errors.CREATION_LIMITED or answer.path is None:
+            return answer
+        if self.public_counters == "existing":
             return replace(errors.NO_CREATION, path=answer.path)
-        return answer
+        namespace = answer.path.partition(b"/")[0].decode()
+        return replace(answer, headers=retry_after(self.creations.wait(self._addresses.of(scope), namespace)))
 
     def count(self, answer: Payload, status: int) -> None:
         """Count a response for the metrics."""
@@ -127,7 +131,7 @@ class CountApi:
         try:
             request = self._request(scope, target, parameters)
             path = request.path or None
-            return self.without_creation(await target.handler(self.counting, request))
+            return self.without_creation(await target.handler(self.counting, request), scope)
         except Exception as error:  # noqa: BLE001  # errors become responses in one place
             return self.payload_of(error, path)
 

@@ -83,7 +83,7 @@ REFUSALS = {
     RefusalReason.CREATION_LIMITED: RefusedOutcome(
         429,
         error_body("Too many new keys from your address. Try again a little later."),
-        ((b"retry-after", b"1"),),
+        ((b"retry-after", b"1"),),  # of longer windows, the surface knows more
     ),
 }
 

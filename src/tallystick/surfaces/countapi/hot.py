@@ -84,7 +84,7 @@ class HotCounters:
             self._check_later(request)
             return None
         if result.refused is not None:
-            return self._encoded(target, self._api.without_creation(handlers.added(result, target.path)))
+            return self._encoded(target, self._api.without_creation(handlers.added(result, target.path), request.scope))
         self._answers[_OK] += 1
         if target.image:
             return 200, target.lines, PIXEL

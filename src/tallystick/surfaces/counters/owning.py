@@ -1,10 +1,12 @@
 """What owners do with their counters: each handler decodes, makes one call and encodes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec import UNSET
 
+from tallystick.errors import CounterReason, OwningRefused
 from tallystick.model.account import Permission
 from tallystick.model.counter import Amend, Create
 from tallystick.services.counting.owned import changing
@@ -21,11 +23,11 @@ from tallystick.surfaces.counters.asking import (
     require_strong_key,
 )
 from tallystick.surfaces.counters.bodies import CreationBody, EmptyBody, NameBody, RulesBody, ValueBody, decoded
-from tallystick.surfaces.counters.errors import UNCACHED
+from tallystick.surfaces.counters.errors import CREATION_LIMITED, LIMITED, UNCACHED, CounterRefused
 from tallystick.surfaces.counters.judging import PublicCall, key_named, namespace_named
 from tallystick.surfaces.counters.wire import REPLAYED, as_json, counter_members
 from tallystick.web.answers import ApiResponse
-from tallystick.web.refusals import Headers
+from tallystick.web.refusals import Headers, retry_after
 
 
 async def create(services: Services, call: PublicCall) -> ApiResponse:
@@ -45,7 +47,8 @@ async def create(services: Services, call: PublicCall) -> ApiResponse:
         resettable=body.resettable is True,
     )
     admit = admits_creation(call, asker, key.namespace)
-    done = await _change(services, call, asker, changing.create_owned, key, operation, body.rules, name, admit)
+    with _telling_when(call, key.namespace):
+        done = await _change(services, call, asker, changing.create_owned, key, operation, body.rules, name, admit)
     return as_json(_with_secret(done, name), 201, ((b"location", f"/api/counters/{key}".encode()), *_marks(done)))
 
 
@@ -90,7 +93,20 @@ async def rename(services: Services, call: PublicCall) -> ApiResponse:
     key, body = call.key, decoded(call.body, NameBody)
     new = key_named(key.namespace if body.namespace is None else body.namespace, body.key)
     admit = admits_creation(call, asker, new.namespace)
-    return _counter(await _change(services, call, asker, changing.rename_owned, key, new, admit))
+    with _telling_when(call, new.namespace):
+        return _counter(await _change(services, call, asker, changing.rename_owned, key, new, admit))
+
+
+@contextmanager
+def _telling_when(call: PublicCall, namespace: str) -> Iterator[None]:
+    """Where the limit of new counters refuses one, say when it admits one again."""
+    try:
+        yield
+    except OwningRefused as error:
+        if error.reason is not CounterReason.LIMITED:
+            raise
+        wait = call.kit.creations.wait(call.client, namespace)
+        raise CounterRefused(LIMITED, CREATION_LIMITED, str(error), headers=retry_after(wait)) from error
 
 
 async def claim(services: Services, call: PublicCall) -> ApiResponse:

@@ -210,7 +210,8 @@ async def _counted(services: Services, call: PublicCall, key: Key) -> int:
     if call.kit.public_counters == "existing":
         raise CounterRefused(403, CREATION_OFF, CREATION_OFF_MESSAGE)
     msg = "too many new counters from your address; try again a little later"
-    raise CounterRefused(429, CREATION_LIMITED, msg, headers=retry_after(1))
+    wait = call.kit.creations.wait(call.client, key.namespace)
+    raise CounterRefused(429, CREATION_LIMITED, msg, headers=retry_after(wait))
 
 
 def _admission(call: PublicCall, namespace: str) -> Callable[[], bool]:
