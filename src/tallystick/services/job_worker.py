@@ -7,7 +7,6 @@ When a job is read, hits may be pending that were accepted under the old names. 
 first, so that later hits see the new state; then all hits accepted before are flushed; only then the job is done.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from tallystick.services.annotating import hold_kept
 from tallystick.services.clock import RETENTION, ClockWatch, clock_marks, set_clock_mark
 from tallystick.services.exports.folder import ExportFolder
 from tallystick.services.file_places import FolderPlace
+from tallystick.services.file_threads import on_file_thread
 from tallystick.services.ingest.dropped_hits import forget_dropped
 from tallystick.services.jobs import (
     DeletePaths,
@@ -240,7 +240,7 @@ class JobWorker:
                     await self._expire_parts(site, END)
                 await self._warehouse.write(lambda session: session.delete_site(site))
                 exports = await self._ledger.read(_exports_of, site)
-                await asyncio.to_thread(self._exports.remove, exports)
+                await on_file_thread(self._exports.remove, exports)
                 await self._ledger.write(_remove_site, number, site)
             case DeletePaths(site, paths):
                 await self._warehouse.write(lambda session: session.delete_paths(site, paths))

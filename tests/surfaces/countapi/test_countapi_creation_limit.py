@@ -3,6 +3,7 @@
 import asyncio
 import time
 from ipaddress import ip_network
+from json import dumps
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -105,6 +106,9 @@ async def test_a_limit_of_a_namespace_says_when_it_is_over(tmp_path: Path) -> No
         ):
             answer = await site.ask(target)
             assert (answer.status, answer.headers.get("retry-after")) == (429, "40"), target
+        owned = {"namespace": "a.example", "key": "owned"}
+        answer = await site.ask("/api/counters", method="POST", body=dumps(owned).encode())
+        assert (answer.status, answer.headers.get("retry-after")) == (429, "40")
         assert (await site.ask("/hit/b.example/first")).status == 200
 
 

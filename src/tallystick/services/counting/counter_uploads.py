@@ -32,6 +32,7 @@ from tallystick.services.counting.counter_files import Format, Line, from_csv, f
 from tallystick.services.counting.counter_import import Imported, predicted, writes_of
 from tallystick.services.counting.upload_board import Posted, UploadBoard
 from tallystick.services.file_places import ROOM_LEFT, FilePlace
+from tallystick.services.file_threads import on_file_thread
 from tallystick.tasks import BackgroundTask
 
 FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -177,7 +178,7 @@ class CounterUploads:
             return
         # Before it is taken: that may last longer than a server may be silent.
         try:
-            stream = await asyncio.to_thread(_opened, self._place, upload.file)
+            stream = await on_file_thread(_opened, self._place, upload.file)
         except FileNotFoundError:
             stream = None
         async with self._changing:
@@ -202,7 +203,7 @@ class CounterUploads:
         """
         newest = None if self._board is None else await self._board.newest()
         if self._place is not None:
-            await asyncio.to_thread(_remove_old, self._place, "" if newest is None else _decode(newest).file)
+            await on_file_thread(_remove_old, self._place, "" if newest is None else _decode(newest).file)
 
     def arriving(self, announced: int) -> BinaryIO:
         """A file for what arrives. Blocks.
@@ -229,7 +230,7 @@ class CounterUploads:
         self._refuse_a_second()
         if self._place is not None:
             upload.file = f"{secrets.token_hex(8)}.counters"
-            await asyncio.to_thread(_kept, self._place, upload.file, stream)
+            await on_file_thread(_kept, self._place, upload.file, stream)
         async with self._changing:
             before = None if self._board is None else await self._board.newest()
             if self._board is not None and not await self._board.put(_encode(upload), WORKING):
@@ -407,7 +408,7 @@ class CounterUploads:
         """Remove a file from where all servers find it; what cannot be removed now is by ``sweep``."""
         if self._place is not None and upload.file:
             with suppress(StoreBusy):
-                await asyncio.to_thread(self._place.remove, upload.file)
+                await on_file_thread(self._place.remove, upload.file)
 
 
 def _second() -> InputRefused:

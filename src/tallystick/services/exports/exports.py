@@ -28,6 +28,7 @@ from tallystick.model.site import Site
 from tallystick.services.exports.folder import ExportFolder
 from tallystick.services.exports.spreadsheet import make_safe, write_safe
 from tallystick.services.exports.writing import WrittenExport, write_export
+from tallystick.services.file_threads import on_file_thread
 from tallystick.services.files import whole_file
 from tallystick.tasks import BackgroundTask
 from tallystick.warehouse import Warehouse
@@ -122,7 +123,7 @@ class Exports:
         """
         self._warehouse.require_owned()
         now = self._ledger.clock()
-        sizes = await asyncio.to_thread(lambda: {export.id: self.folder.size(export) for export in exports})
+        sizes = await on_file_thread(lambda: {export.id: self.folder.size(export) for export in exports})
         expired = {export.id for export in exports if export.expired(now)}
         return {id_: size for id_, size in sizes.items() if size is not None and id_ not in expired}
 
@@ -134,7 +135,7 @@ class Exports:
         """
         self._warehouse.require_owned()
         if export.finished is not None:
-            await asyncio.to_thread(self.folder.remove, [export.id])
+            await on_file_thread(self.folder.remove, [export.id])
 
     async def file(self, export: Export) -> Path | None:
         """The file of a finished export; None if it was deleted.
@@ -146,7 +147,7 @@ class Exports:
         self._warehouse.require_owned()
         if export.expired(self._ledger.clock()):
             return None
-        return await asyncio.to_thread(self.folder.fetch, export)
+        return await on_file_thread(self.folder.fetch, export)
 
     async def spreadsheet_file(self, export: Export) -> Path | None:
         """The safe form of a finished CSV export; written once, and kept as long as the export's own file.
@@ -166,12 +167,12 @@ class Exports:
     async def sweep(self) -> None:
         """Remove files older than a day, and the rows of exports older than 90 days."""
         now = self._ledger.clock()
-        ids = await asyncio.to_thread(self.folder.ids)
+        ids = await on_file_thread(self.folder.ids)
         needless = await self._ledger.read(_needless, list(ids), now)
-        await asyncio.to_thread(self.folder.remove, needless)
+        await on_file_thread(self.folder.remove, needless)
         await self._ledger.write(_forget, now - ROW_KEPT_MS)
         if self._warehouse.carries_out_jobs:
-            await asyncio.to_thread(self.folder.tidy)
+            await on_file_thread(self.folder.tidy)
 
     async def write_next(self) -> bool:
         """Write the oldest pending export. Returns whether one was pending.
@@ -199,7 +200,7 @@ class Exports:
             size, digest = await asyncio.to_thread(_size_and_digest, self.folder.place(export))
             if not self._warehouse.carries_out_jobs:
                 raise AnalyticsElsewhere  # noqa: TRY301  # another server writes it from now on
-            await asyncio.to_thread(self.folder.keep, export)
+            await on_file_thread(self.folder.keep, export)
         except (AnalyticsElsewhere, StoreAway, StoreBusy, StoreClosed):
             raise
         except Conflicting as error:
@@ -213,13 +214,13 @@ class Exports:
         else:
             await self._finish(export, written, size=size, hash=digest)
             if await self._ledger.read(export_by_id, export.id) is None:  # its site was deleted meanwhile
-                await asyncio.to_thread(self.folder.remove, [export.id])
+                await on_file_thread(self.folder.remove, [export.id])
 
     async def _give_up(self, export: Export, error: str) -> None:
         if not self._warehouse.carries_out_jobs:
             raise AnalyticsElsewhere  # another server writes it from now on
         await self._finish(export, WrittenExport(0, None), error=error)
-        await asyncio.to_thread(self.folder.remove, [export.id])
+        await on_file_thread(self.folder.remove, [export.id])
 
     async def _write(self, export: Export) -> WrittenExport:
         await asyncio.to_thread(self.folder.create)

@@ -26,6 +26,7 @@ from tallystick.services.accounts.audit import EventKind, done_by, note
 from tallystick.services.accounts.sites import Sites
 from tallystick.services.annotating import AnnotatedSite, annotate
 from tallystick.services.file_places import ROOM_LEFT
+from tallystick.services.file_threads import on_file_thread
 from tallystick.services.files import sync
 from tallystick.services.imports.aggregates import AggregateImports
 from tallystick.services.imports.batches import ImportBatch, ImportSource
@@ -258,7 +259,7 @@ class Uploads:
         )
         if sent.kind is not UploadKind.PLAUSIBLE and not sent.look:  # figures are noted when they are whole
             await self._note(upload, site, actor, upload.created)
-        await asyncio.to_thread(self._folder.keep, upload)
+        await on_file_thread(self._folder.keep, upload)
         self._pending.set()
         return upload
 
@@ -345,7 +346,7 @@ class Uploads:
         """Remove what a killed server has left, records of deleted sites, and those that are older than 90 days."""
         # What arrives at other servers is not known here.
         older = UNFINISHED_KEPT_S if self._warehouse.shared else 0.0
-        await asyncio.to_thread(self._folder.remove_unfinished, self._arriving, older)
+        await on_file_thread(self._folder.remove_unfinished, self._arriving, older)
         before = self._ledger.clock() - ROW_KEPT_MS
         for upload in await asyncio.to_thread(self._folder.all):
             old = upload.finished is not None and upload.finished < before
@@ -354,10 +355,10 @@ class Uploads:
                     await self._finish(upload, "stopped")
                 continue
             if old or (not upload.pending and await self._sites.by_id(upload.site) is None):
-                await asyncio.to_thread(self._folder.remove, upload)
+                await on_file_thread(self._folder.remove, upload)
         if self._shared is not None and self._warehouse.carries_out_jobs:
             await asyncio.to_thread(forget_old, self._journal)
-            await asyncio.to_thread(self._folder.tidy)
+            await on_file_thread(self._folder.tidy)
 
     async def import_next(self) -> bool:
         """Import the oldest pending file. Returns whether one was pending.
@@ -389,7 +390,7 @@ class Uploads:
     async def _carry_out(self, upload: Upload) -> None:
         site = await self._sites.by_id(upload.site)
         if site is None:
-            await asyncio.to_thread(self._folder.remove, upload)
+            await on_file_thread(self._folder.remove, upload)
             return
         if upload.starts >= MOST_STARTS:
             await self._finish(
@@ -406,7 +407,7 @@ class Uploads:
         except ImportStopped:
             await self._finish(upload, "stopped")
         except NoSuchSite:
-            await asyncio.to_thread(self._folder.remove, upload)
+            await on_file_thread(self._folder.remove, upload)
         except StoreUnavailable:
             raise
         except asyncio.CancelledError:
@@ -443,7 +444,7 @@ class Uploads:
 
     async def _import(self, upload: Upload, site: Site) -> None:
         self._progress(upload, upload.done, upload.total)
-        await asyncio.to_thread(self._folder.fetch, upload)
+        await on_file_thread(self._folder.fetch, upload)
         if upload.kind is UploadKind.PLAUSIBLE:
             progress = partial(self._progress, upload)
             figures = FiguresUpload(upload, self._folder, self._aggregates, progress, BAD_LINES_KEPT)
@@ -515,7 +516,7 @@ class Uploads:
         upload.finished = self._ledger.clock()
         await asyncio.to_thread(self._folder.save, upload)
         if state != "looked":
-            await asyncio.to_thread(self._folder.remove_file, upload)
+            await on_file_thread(self._folder.remove_file, upload)
 
     async def _note(self, upload: Upload, site: Site, actor: str, now: int) -> None:
         """Add an import to the log of administrative events."""
