@@ -24,6 +24,7 @@ from tallystick.services.imports.direct_sink import DirectSink
 from tallystick.services.imports.journal import ImportRecord, ImportRecordFiles
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.running import BatchResult, Report
+from tallystick.services.imports.shared_records import SharedUploadRecords, Unended
 from tallystick.services.imports.upload_folder import Upload, UploadKind, UploadOptions
 from tallystick.services.imports.uploads import LOOKED_KEPT_MS, SentFile, Uploads
 from tallystick.services.ingest.ingest import Arrival
@@ -261,12 +262,12 @@ class Killed(BaseException):
     """The server ends here."""
 
 
-def own_uploads(analytics: Analytics, folder: Path) -> Uploads:
+def own_uploads(analytics: Analytics, folder: Path, shared: SharedUploadRecords | None = None) -> Uploads:
     """A service whose imports begin when a test wants it."""
     of = analytics.services
     files = upload_folder.UploadFolder(FolderPlace(folder / "up"), upload_folder.UploadRecordFiles(folder / "up"))
     journal = ImportRecordFiles(folder / "journals")
-    return Uploads(of.ledger, of.warehouse, of.sites, of.ingest, of.aggregates, files, journal)
+    return Uploads(of.ledger, of.warehouse, of.sites, of.ingest, of.aggregates, files, journal, shared)
 
 
 async def queued(service: Uploads, analytics: Analytics, content: str) -> Upload:
@@ -276,11 +277,21 @@ async def queued(service: Uploads, analytics: Analytics, content: str) -> Upload
         return await service.add(file, analytics.site, "owner@example.com", sent_file)
 
 
-@pytest.mark.parametrize("moment", ["before the hits", "before the counts", "before the journal"])
+class NobodyStops(SharedUploadRecords):
+    """Other servers see what is stored, and ask for nothing."""
+
+    def unended(self) -> Sequence[Unended]:
+        return []
+
+
+@pytest.mark.parametrize(
+    "moment", ["before the hits", "before the counts", "before the journal", "after other servers were told"]
+)
 async def test_an_import_goes_on_exactly_where_the_server_was_killed(
     analytics: Analytics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     count, kills = 2_500, [1_000, 2_000]
+    running, loop = list[Uploads](), asyncio.get_running_loop()
 
     class DyingJournal(uploads.UploadJournal):
         def note(self, entry: ImportRecord, mark: FileMark, until: int | None) -> ImportRecord:
@@ -289,14 +300,17 @@ async def test_an_import_goes_on_exactly_where_the_server_was_killed(
                 return super().note(entry, mark, until)
             if moment == "before the journal":
                 self._stored(mark)
+            if moment == "after other servers were told":
+                asyncio.run_coroutine_threadsafe(running[-1].exchange(), loop).result(20)
             kills.pop(0)
             raise Killed
 
     monkeypatch.setattr(uploads, "UploadJournal", DyingJournal)
     upload = await queued(own_uploads(analytics, tmp_path), analytics, "nonsense\n" + "".join(map(line, range(count))))
     while kills:
+        running.append(own_uploads(analytics, tmp_path, NobodyStops(analytics.services.ledger)))
         with pytest.raises(Killed):
-            await own_uploads(analytics, tmp_path).import_next()
+            await running[-1].import_next()
     service = own_uploads(analytics, tmp_path)
     assert await service.import_next()
     found = await service.get(analytics.site.id, upload.id)

@@ -266,6 +266,11 @@ def decoded_upload(content: bytes | str) -> Upload:
     return msgspec.json.decode(content, type=Upload, dec_hook=_counter)
 
 
+def copy_of(upload: Upload) -> Upload:
+    """The record as it is now, with counts of its own."""
+    return decoded_upload(encoded_upload(upload))
+
+
 def _counter(_type: type, value: Any) -> Counter[str]:  # noqa: ANN401  # msgspec's interface
     """The counts of a report, which msgspec reads as a dict."""
     return Counter(value)

@@ -15,8 +15,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, NamedTuple, Self
 
+import msgspec
 import structlog
 
 from tallystick.errors import InputRefused, NoSuchSite, StoreBusy, StoreUnavailable
@@ -51,6 +53,7 @@ from tallystick.services.imports.upload_folder import (
     UploadKind,
     UploadOptions,
     UploadState,
+    copy_of,
     encoded_upload,
     new_id,
 )
@@ -155,6 +158,10 @@ class Arriving:
         self._file.unlink(missing_ok=True)
 
 
+COUNTED = ("mark", "report", "bad", "skipped")
+"""What is stored together: the counts are those of everything before the mark."""
+
+
 class UploadJournal(ImportJournal):
     """A journal that calls a function with each place up to which everything is stored."""
 
@@ -197,6 +204,9 @@ class Uploads:
         """Ids of uploads that this process has begun to read."""
         self._stopped: set[str] = set()
         self._current: Upload | None = None
+        self._counted: Upload | None = None
+        """The current import at its mark: its report may count what comes after it."""
+        self._saving = Lock()
         self._exchanged = b""
         self.waits = ""
         """Why the current import is put off."""
@@ -333,8 +343,17 @@ class Uploads:
             if any(each.pending for each in unended):
                 self._pending.set()
         elif (encoded := encoded_upload(current)) != self._exchanged:
-            await asyncio.to_thread(self._folder.save, current)
+            await asyncio.to_thread(self._save_progress, current)
             self._exchanged = encoded
+
+    def _save_progress(self, upload: Upload) -> None:
+        """Store how much is read, and what is counted up to the mark, where another server goes on. Blocks."""
+        with self._saving:
+            counted = self._counted
+            if counted is not None and counted.id == upload.id and not upload.looks:
+                counts = {name: getattr(counted, name) for name in COUNTED}
+                upload = msgspec.structs.replace(upload, **counts)
+            self._folder.save(upload)
 
     async def _stop_waiting(self, id_: str) -> None:
         """Stop an import that has not begun."""
@@ -412,7 +431,7 @@ class Uploads:
             raise
         except asyncio.CancelledError:
             upload.starts = 0  # the server stops, whatever is in the file
-            await asyncio.shield(asyncio.to_thread(self._folder.save, upload))
+            await asyncio.shield(asyncio.to_thread(self._save_progress, upload))
             raise
         except Exception as error:  # noqa: BLE001  # shown to who has sent the file
             await self._finish(upload, "failed", self._reason(upload, error))
@@ -453,6 +472,7 @@ class Uploads:
         resumed = upload.mark is not None and upload.mark.position > 0
         if not resumed:
             upload.report, upload.bad, upload.skipped = Report(), [], {}
+        self._counted = copy_of(upload)
         journal = UploadJournal(self._journal, f"site {site.id}", lambda mark: self._stored(upload, mark))
         entries = await asyncio.to_thread(journal.entries)
         ends = {entry.mark: entry.until for entry in entries}
@@ -483,8 +503,10 @@ class Uploads:
 
     def _stored(self, upload: Upload, mark: FileMark) -> None:
         """Everything before the mark is stored, and is in the report. Blocks."""
-        upload.mark, upload.starts = mark, 0
-        self._folder.save(upload)
+        with self._saving:
+            upload.mark, upload.starts = mark, 0
+            self._counted = copy_of(upload)
+            self._folder.save(upload)
 
     @asynccontextmanager
     async def _opened(
