@@ -10,10 +10,11 @@ import duckdb
 import psycopg
 import pytest
 
-from support.lakes import QuickLakeStore, fresh_database, fresh_lake
+from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, fresh_lake
 from support.nodes import connecting, node, opened_quickly
 from support.warehouses import NOW, a_hit, opened_warehouse
 from tallystick.cli.doctor import damages
+from tallystick.cli.serve import forget_visits
 from tallystick.errors import DatabaseUnreachable, StoresDisagree
 from tallystick.ledger.copying import BackupFile
 from tallystick.ledger.sqlite import SqliteDatabase
@@ -26,6 +27,7 @@ from tallystick.warehouse.duckdb.storage import DuckDbStorage
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.warehouse.lake import storage
 from tallystick.warehouse.lake.storage import LakeStorage
+from tallystick.warehouse.lake.warehouse import LakePlace, LakeWarehouse
 from tallystick.warehouse.types import LedgerMarks, NewestIds
 
 KEPT = IdempotencyRecord("key", "fingerprint", "answer", NOW)
@@ -180,6 +182,31 @@ async def test_the_doctor_reads_the_lake(tmp_path: Path) -> None:
         file.unlink()
     found = await asyncio.to_thread(checks)
     assert found["visits"][0] == "FAIL"
+
+
+async def test_a_start_computes_the_visits_of_a_lake_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = await asyncio.to_thread(fresh_lake, tmp_path / "hits")
+    stored = LakeStorage(connecting(url), url, str(tmp_path / "hits"))
+    settings = Settings(data=tmp_path / "data", database=url, lake=str(tmp_path))
+    place = LakePlace(url, str(tmp_path / "hits"), tmp_path / "work", tmp_path / "exports", MEMORY_MB)
+    await asyncio.to_thread(stored.replace, await an_embedded_copy(tmp_path / "embedded"))
+
+    def damage() -> None:
+        with stored.writing() as session:
+            session.connection.execute("UPDATE visit SET source = 'x'")
+
+    await asyncio.to_thread(damage)
+    assert (await asyncio.to_thread(lambda: stored.compare_visits(in_use=False))).differing > 0
+    await asyncio.to_thread(forget_visits, settings)
+    warehouse = await LakeWarehouse.open(connecting(url), place)
+    try:
+        await warehouse.write(lambda session: session.newest_time())
+        assert (await asyncio.to_thread(lambda: stored.compare_visits(in_use=True))).differing == 0
+        monkeypatch.setattr(storage, "LEASE_WITHIN_S", 0.2)
+        with pytest.raises(DatabaseUnreachable, match="stop all servers on it and try again"):
+            await asyncio.to_thread(forget_visits, settings)
+    finally:
+        await warehouse.close()
 
 
 def test_a_lake_that_is_ahead_of_its_ledger_is_told(tmp_path: Path) -> None:

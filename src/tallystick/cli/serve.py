@@ -22,6 +22,7 @@ from tallystick.app import SURFACES, Application, kit_of
 from tallystick.cli.support.configuration import WHERE_SETTINGS_STAND, sources
 from tallystick.cli.support.data_directory import held_data_directory, nothing_left_behind, tell_addresses
 from tallystick.cli.support.opening import refuse_unfinished_restore
+from tallystick.ledger import open_database
 from tallystick.logs import configure_logs
 from tallystick.server.limits import ConnectionLimits, room_for_connections
 from tallystick.server.listening import (
@@ -35,8 +36,8 @@ from tallystick.server.listening import (
 )
 from tallystick.server.notifying import notify_service_manager
 from tallystick.services.clock import confirm
+from tallystick.services.stores import stored_hits
 from tallystick.settings import Settings, listen_text
-from tallystick.warehouse import warehouse_storage
 from tallystick.web.surface import default_rates
 
 TAKES_LEAVE_WITHIN_S = 5.0
@@ -79,7 +80,7 @@ def serve(
         confirm_clock: Trust the clock although it is far ahead of the newest commit, and remove old hits by it. For
             one start, after a warning.
         recompute_visits: Compute all visits anew from the hits. For one start, after `tallystick doctor` has found
-            visits that differ from their hits.
+            visits that differ from their hits. With --lake, stop all servers on it before.
     """
     settings = replace(settings, data=settings.data.absolute())
     configure_logs(settings.log_format)
@@ -90,12 +91,22 @@ def serve(
     with nothing_left_behind(settings.data), held_data_directory(settings.data):
         refuse_unfinished_restore(settings.data)
         if recompute_visits:
-            warehouse_storage(settings.data).forget_visits()
+            forget_visits(settings)
         with open_listeners(settings.listen, handed_over, socket_mode=settings.socket_mode) as listeners:
             uvloop.run(_serve(settings, listeners, accept_loss=accept_loss, confirm_clock=confirm_clock))
     # Everything is closed. A normal exit would make DuckDB's bindings print objects that Python has not released.
     sys.stdout.flush()
     os._exit(0)
+
+
+def forget_visits(settings: Settings) -> None:
+    """Make the server that starts next with these hits compute all visits from them.
+
+    Raises:
+        DatabaseUnreachable: a server uses the lake.
+        StoreUnavailable: its database does not answer.
+    """
+    stored_hits(open_database(settings.database, settings.data), settings.lake, settings.data).forget_visits()
 
 
 def _addresses(settings: Settings, handed_over: Sequence[OpenSocket]) -> tuple[ListenAddress, ...]:
