@@ -4,7 +4,7 @@ import gc
 import os
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import nullcontext
-from functools import cache, partial
+from functools import cache
 from inspect import iscoroutinefunction
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import pytest
 import structlog
 from argon2 import PasswordHasher
 from hypothesis import settings
-from jinja2 import Environment
 from starlette import routing
 
 from support.analytics import Analytics, AnalyticsServer, analytics_in_process, analytics_server
@@ -22,11 +21,10 @@ from support.generated import build_when_they_run, built
 from support.postgres import Postgres
 from support.prepared import copy_migrated_ledger
 from support.server import RunningServer, running_server
-from support.templates import CompiledTemplates
+from support.templates import keep_compiled_templates
 from support.whole import Whole, name_of_its_own
 from tallystick.ledger import Database, Ledger, open_database
 from tallystick.services.accounts import passwords
-from tallystick.surfaces.dashboard.support import rendering
 
 # A busy machine is no failure.
 EXAMPLES = int(os.environ.get("TALLYSTICK_TEST_EXAMPLES", "25"))
@@ -80,11 +78,12 @@ def _authorities_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _templates_compiled_once() -> Iterator[None]:
+def _templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Each application compiles its templates when it first shows them, which takes longer than most tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rendering, "Environment", partial(Environment, bytecode_cache=CompiledTemplates()))
-        yield
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "templates"
+    folder.mkdir(exist_ok=True)
+    keep_compiled_templates(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

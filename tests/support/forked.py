@@ -11,7 +11,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
+
+from support.templates import Kept, keep_compiled_templates
 
 PRELOADED = "support.preloaded"
 
@@ -87,6 +89,15 @@ def forked_command(
         return subprocess.CompletedProcess([*arguments], process.exitcode, out.read(), err.read())
 
 
+class _Command(NamedTuple):
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    folder: str
+    prints_to: Connection
+    complains_to: Connection
+    templates: Path | None
+
+
 def _forked(
     arguments: Sequence[str],
     environment: Mapping[str, str],
@@ -94,9 +105,8 @@ def _forked(
     prints_to: Connection,
     complains_to: Connection,
 ) -> ForkServerProcess:
-    process = _forks.Process(
-        target=_run, args=(arguments, dict(environment), str(folder), prints_to, complains_to), daemon=True
-    )
+    command = _Command(arguments, dict(environment), str(folder), prints_to, complains_to, Kept.folder)
+    process = _forks.Process(target=_run, args=(command,), daemon=True)
     with _path_in_environment():
         process.start()
     return process
@@ -116,24 +126,20 @@ def _path_in_environment() -> Iterator[None]:
             os.environ["PYTHONPATH"] = before
 
 
-def _run(
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    folder: str,
-    prints_to: Connection,
-    complains_to: Connection,
-) -> None:
+def _run(command: _Command) -> None:
     assert PRELOADED in sys.modules  # what fails there is passed over in silence
     from tallystick.cli.main import main  # noqa: PLC0415  # loaded before the fork
 
-    os.dup2(prints_to.fileno(), 1)
-    os.dup2(complains_to.fileno(), 2)
-    prints_to.close()
-    complains_to.close()
+    if command.templates:
+        keep_compiled_templates(command.templates)
+    os.dup2(command.prints_to.fileno(), 1)
+    os.dup2(command.complains_to.fileno(), 2)
+    command.prints_to.close()
+    command.complains_to.close()
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # stays open
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
     os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    sys.argv = ["tallystick", *arguments]
+    os.environ.update(command.environment)
+    os.chdir(command.folder)
+    sys.argv = ["tallystick", *command.arguments]
     main()

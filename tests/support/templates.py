@@ -1,29 +1,35 @@
-"""Templates of pages, compiled once for all applications of this process."""
+"""Templates of pages, compiled once for all applications of a test run, whichever process they are in."""
 
-from types import CodeType
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from jinja2 import BytecodeCache
+from jinja2 import Environment, FileSystemBytecodeCache
 from jinja2.bccache import Bucket
 
-
-class CompiledTemplates(BytecodeCache):
-    """Keeps compiled templates in memory, by their text and the language of their environment."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, str], CodeType] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Give a template what was kept of it."""
-        bucket.code = self._kept.get(_name(bucket))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep what has been compiled."""
-        assert bucket.code is not None
-        self._kept[_name(bucket)] = bucket.code
+from tallystick.surfaces.dashboard.support import rendering
 
 
-def _name(bucket: Bucket) -> tuple[str, str, str]:
-    # Filters of constants are carried out while a template is compiled, and filters speak the environment's language.
-    language: Any = bucket.environment.globals["language"]
-    return language.code, bucket.key, bucket.checksum
+class CompiledTemplates(FileSystemBytecodeCache):
+    """Keeps compiled templates in files, by their text and the language of their environment."""
+
+    def _get_cache_filename(self, bucket: Bucket) -> str:
+        # Filters of constants are carried out while a template is compiled, and they speak the environment's language.
+        language: Any = bucket.environment.globals["language"]
+        return str(Path(self.directory) / f"{language.code}-{bucket.key}-{bucket.checksum}")
+
+
+def keep_compiled_templates(folder: Path) -> None:
+    """Applications of this process, and of those that are forked for it, keep them in a folder from now on."""
+    Kept.folder = folder
+    vars(rendering)["Environment"] = partial(Environment, bytecode_cache=CompiledTemplates(str(folder)))
+
+
+class Kept:
+    """Where compiled templates are kept, if they are.
+
+    Attributes:
+        folder: the same in each process of a run.
+    """
+
+    folder: Path | None = None
