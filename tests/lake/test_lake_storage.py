@@ -15,7 +15,7 @@ from support.nodes import connecting, node, opened_quickly
 from support.warehouses import NOW, a_hit, opened_warehouse
 from tallystick.cli.doctor import damages
 from tallystick.cli.serve import forget_visits
-from tallystick.errors import DatabaseUnreachable, StoresDisagree
+from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, StoresDisagree
 from tallystick.ledger.copying import BackupFile
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.model.aggregates import AggregateImport
@@ -223,6 +223,27 @@ def test_a_lake_that_is_ahead_of_its_ledger_is_told(tmp_path: Path) -> None:
         stored.copy_to(tmp_path / "copy.duckdb", older)
     stored.forget_visits()
     assert stored.visits_add_up()
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("9.10", "it was written by a newer Tallystick; start that one, or restore a backup made before"),
+        ("0.3-dev1", "it was written by an older Tallystick; back it up with that one, and restore the backup into a"),
+    ],
+)
+def test_a_catalogue_of_another_ducklake_is_told_in_one_line(tmp_path: Path, version: str, told: str) -> None:
+    url = fresh_lake(tmp_path / "files")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE tallystick_lake.ducklake_metadata SET value = %s WHERE key = 'version'", [version])
+    shown = version.partition("-")[0]
+    for use in (lake(url, tmp_path).count, lake(url, tmp_path).forget_visits):
+        with pytest.raises(DatabaseSchemaRefused) as refused:
+            use()
+        assert str(refused.value).startswith(
+            f"the lake's catalogue has version {shown} of DuckLake, this program knows version 1.0: {told}"
+        )
+        assert "\n" not in str(refused.value)
 
 
 def test_a_copy_can_be_opened_by_every_version(tmp_path: Path) -> None:

@@ -1,17 +1,23 @@
 """Copies of a warehouse that is in use."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from support.prepared import copy_migrated_ledger, copy_migrated_warehouse
 from support.warehouses import NOW, a_hit, ids, opened_warehouse
-from tallystick.errors import StoreFailed
+from tallystick.errors import DatabaseSchemaRefused, InputRefused, StoreFailed
+from tallystick.ledger.copying import BackupFile
 from tallystick.model.aggregates import AggregateImport
+from tallystick.services.backup.warehouse_copy import put_into_backup, replaced_warehouse
 from tallystick.warehouse import IdempotencyRecord
 from tallystick.warehouse.duckdb.copying import PORTABLE, checked, copy_files, count_hits
+from tallystick.warehouse.duckdb.migrations import all_steps
 from tallystick.warehouse.duckdb.storage import DuckDbStorage
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 
 async def test_a_copy_holds_what_is_acknowledged_wherever_it_lies(file: Path, tmp_path: Path) -> None:
@@ -72,3 +78,45 @@ async def test_a_damaged_copy_is_told(file: Path, tmp_path: Path) -> None:
     await asyncio.to_thread(damaged.write_bytes, content)
     with pytest.raises(StoreFailed, match="damaged"):
         await asyncio.to_thread(count_hits, damaged)
+
+
+def _too_old(*_: object, **__: object) -> None:
+    """What DuckDB 1.5.5 says of a file that 2.0.0 has written."""
+    msg = (
+        "Trying to read a database file with version number 999, but we can only read versions between 64 and 68.\n"
+        "The database file was created with an newer version of DuckDB.\n\nNewer DuckDB version might introduce"
+    )
+    raise duckdb.IOException(msg)
+
+
+@pytest.mark.parametrize("newer", ["schema", "format"])
+def test_hits_of_a_newer_version_are_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newer: str
+) -> None:
+    data, hits = tmp_path / "data", tmp_path / "hits"
+    data.mkdir()
+    copy_migrated_ledger(data)
+    copy_migrated_warehouse(hits)
+    file, backup = hits / WAREHOUSE_FILE, tmp_path / "backup"
+    if newer == "schema":
+        with duckdb.connect(str(file)) as connection:
+            connection.execute("INSERT INTO migration VALUES (1000, 'next')")
+        told = f"has schema {len(all_steps()) + 1}, this program knows schema {len(all_steps())}"
+    else:
+        monkeypatch.setattr(duckdb, "connect", _too_old)
+        told = "has format 999 of DuckDB, this program knows formats up to 68: "
+    with pytest.raises(DatabaseSchemaRefused, match=told):
+        checked(file)
+    shutil.copyfile(data / "ledger.sqlite3", backup)
+    put_into_backup(file, backup)
+    with (
+        pytest.raises(InputRefused) as refused,
+        replaced_warehouse(BackupFile(backup), DuckDbStorage(data), data),
+    ):
+        raise AssertionError
+    assert str(refused.value).startswith(f"{backup} cannot be restored: its copy of the hits {told}")
+    assert str(refused.value).endswith("written by a newer Tallystick; start that one, or restore a backup made before")
+    assert "\n" not in str(refused.value)
+    if newer == "format":
+        with pytest.raises(StoreFailed, match=told):
+            count_hits(file)

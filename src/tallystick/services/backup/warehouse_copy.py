@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tallystick.errors import StoreFailed
+from tallystick.errors import DatabaseSchemaRefused, InputRefused, StoreFailed
 from tallystick.ledger.copying import WAREHOUSE_TABLE, BackupFile
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.services.files import UNFINISHED_RESTORE, sync
@@ -79,7 +79,7 @@ def replaced_warehouse(backup: BackupFile, storage: WarehouseStorage, data: Path
 
     Raises:
         StoreFailed: the hits in the backup are damaged.
-        DatabaseSchemaRefused: they were written by a newer program.
+        InputRefused: they were written by a newer program.
     """
     has_hits = _has_hits(backup)
     if not has_hits and not storage.exists():
@@ -90,7 +90,12 @@ def replaced_warehouse(backup: BackupFile, storage: WarehouseStorage, data: Path
         copy = Path(directory) / COPY
         if has_hits:
             _take_out(backup, copy)
-            storage.check_copy(copy)
+            try:
+                storage.check_copy(copy)
+            except DatabaseSchemaRefused as error:
+                said = str(error).replace(f"the warehouse {copy}", "its copy of the hits")
+                msg = f"{backup.path} cannot be restored: {said}"
+                raise InputRefused(msg) from error
             _give_to_owner_of(data, copy)
             sync(copy)
         marked = storage.note_restore(unfinished=True)

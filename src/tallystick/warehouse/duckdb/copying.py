@@ -28,7 +28,7 @@ from tallystick.warehouse.duckdb.opening import columns_marks, seal
 from tallystick.warehouse.duckdb.queried import Connection, QuerySession, named_queries
 from tallystick.warehouse.duckdb.rebuilding import highest_id
 from tallystick.warehouse.duckdb.session import DuckDbSession
-from tallystick.warehouse.duckdb.store import Store, quoted, transaction
+from tallystick.warehouse.duckdb.store import Store, newer_format, quoted, transaction
 from tallystick.warehouse.types import ComparedVisits, LedgerMarks
 
 MEMORY_MB = 512
@@ -194,7 +194,8 @@ def _unchanged(file: Path) -> Iterator[Connection]:
             with closing(duckdb.connect(str(file), read_only=True, config=config)) as connection:
                 yield connection
         except duckdb.Error as error:
-            msg = f"{file} is no warehouse, or damaged: {' '.join(str(error).split())}"
+            said = newer_format(error) or f"is no warehouse, or damaged: {' '.join(str(error).split())}"
+            msg = f"{file} {said}"
             raise StoreFailed(msg) from error
 
 

@@ -4,6 +4,7 @@ Traps: a process that closes any other descriptor of the database file releases 
 failed checkpoint leaves the whole instance unusable until all its connections are closed (``reopen``).
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,6 +65,9 @@ class Store(Instance):
                     visits.fill(session.connection)
         except duckdb.Error as error:
             self.close()
+            if newer := newer_format(error):
+                msg = f"the warehouse {self.file} {newer}"
+                raise DatabaseSchemaRefused(msg) from error
             msg = f"cannot open the warehouse {self.file}: {' '.join(str(error).split())}"
             raise DatabaseUnreachable(msg) from error
         except DatabaseSchemaRefused:
@@ -122,6 +126,16 @@ def transaction(connection: Connection, kind: str = "BEGIN") -> Iterator[None]:
         with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
         raise
+
+
+def newer_format(error: duckdb.Error) -> str:
+    """What to say of a file that a newer version of DuckDB has written; empty if an error is about something else."""
+    versions = r"file with version number (\d+), but we can only read versions between \d+ and (\d+)"
+    formats = re.search(versions, str(error))
+    if formats is None or int(formats[1]) <= int(formats[2]):
+        return ""
+    has = f"has format {formats[1]} of DuckDB, this program knows formats up to {formats[2]}"
+    return f"{has}: {DatabaseSchemaRefused.OF_NEWER}"
 
 
 def store_error(error: duckdb.Error) -> StoreUnavailable:

@@ -129,6 +129,7 @@ class LakeStore(Instance):
                 self._open_for_writing(self.epoch)
         except duckdb.Error as error:
             self.close()
+            _refuse_other_catalogue(str(error))
             msg = f"cannot open the lake: {said_of(error)}"
             raise DatabaseUnreachable(msg) from error
         except BaseException:
@@ -196,6 +197,26 @@ class LakeStore(Instance):
         connection = root.cursor()
         connection.execute(f"USE {NAME}")
         return cast("Connection", CleaningConnection(connection))
+
+
+def _refuse_other_catalogue(text: str) -> None:
+    """Refuse a catalogue that another version of DuckLake has written, where an error of DuckDB says so.
+
+    Raises:
+        DatabaseSchemaRefused
+    """
+    versions = re.search(r"catalog version is ([\d.]+\d)\S*, but the extension requires version ([\d.]+\d)", text)
+    if versions is None:
+        return
+    found, known = ([int(part) for part in version.split(".")] for version in versions.groups())
+    way_out = DatabaseSchemaRefused.OF_NEWER
+    if found < known:
+        way_out = (
+            "it was written by an older Tallystick; back it up with that one, and restore the backup into a new one"
+        )
+    has = f"the lake's catalogue has version {versions[1]} of DuckLake, this program knows version {versions[2]}"
+    msg = f"{has}: {way_out}"
+    raise DatabaseSchemaRefused(msg)
 
 
 def lake_error(error: duckdb.Error) -> StoreUnavailable:
