@@ -154,3 +154,58 @@ class Turn(NamedTuple):
     """
 
     end: Callable[[], None]
+
+
+class WaitingPlaces:
+    """Bounds how many wait for the same thing, fairly to those who ask. Used from one event loop.
+
+    Args:
+        most: who wait at once.
+        refusal: said to the asker who waits most often, when there are more.
+    """
+
+    def __init__(self, most: int, refusal: str) -> None:
+        self._most, self._refusal = most, refusal
+        self._places: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        self._waiting = 0
+
+    async def until(self, event: "asyncio.Future[None]") -> None:
+        """Wait for an event, which goes on when the caller is cancelled.
+
+        Raises:
+            StoreBusy: too many wait.
+            Exception: of the event.
+        """
+        asker = who_asks()
+        if self._waiting >= self._most:
+            self._make_room(asker)
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        places = self._places.setdefault(asker, deque())
+        places.append(place)
+        self._waiting += 1
+        try:
+            await asyncio.wait({place, event}, return_when=asyncio.FIRST_COMPLETED)
+            (event if event.done() else place).result()
+        finally:
+            if place in places:
+                places.remove(place)
+                self._left(asker)
+
+    def _make_room(self, asker: Hashable) -> None:
+        """Refuse what came last of the asker who waits most often.
+
+        Raises:
+            StoreBusy: nobody waits more often than this asker.
+        """
+        most = max(self._places, key=lambda each: len(self._places[each]))
+        if len(self._places[most]) <= len(self._places.get(asker, ())) + 1:
+            raise StoreBusy(self._refusal)
+        place = self._places[most].pop()
+        place.set_exception(StoreBusy(self._refusal))
+        place.exception()  # known, also where the one who waited is cancelled in this turn of the event loop
+        self._left(most)
+
+    def _left(self, asker: Hashable) -> None:
+        self._waiting -= 1
+        if not self._places[asker]:
+            del self._places[asker]

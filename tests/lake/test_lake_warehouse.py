@@ -15,14 +15,14 @@ from structlog.testing import capture_logs
 from support.nodes import end_lease, node, opened_quickly
 from support.postgres import Postgres
 from support.warehouses import NOW, a_hit, rows
-from tallystick.errors import Conflicting, KeyInFlight, StoreAway, StoreUnavailable
+from tallystick.errors import Conflicting, KeyInFlight, StoreAway, StoreBusy, StoreUnavailable
 from tallystick.warehouse import Warehouse, WarehouseWriteSession
 from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.lake import mover, moves
 from tallystick.warehouse.lake.chores import Chores
 from tallystick.warehouse.lake.reach import Reach
-from tallystick.warehouse.lake.warehouse import LakeWarehouse
+from tallystick.warehouse.lake.warehouse import WAITING_READS, LakeWarehouse
 from tallystick.warehouse.types import ComparedVisits, IdempotencyRecord, Stored
 
 Two = tuple[LakeWarehouse, LakeWarehouse]
@@ -128,6 +128,28 @@ async def test_an_instance_that_has_failed_is_opened_again_for_the_next_read(two
     root.close()
     assert await ids_of(one) == [1]
     assert one._store._root not in {None, root}  # noqa: SLF001
+
+
+async def test_reads_that_wait_for_the_mover_are_bounded(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, _ = two
+    await one.append([a_hit(1)])
+    go_on, wait = Event(), Reach.wait
+
+    def held(reach: Reach) -> None:
+        go_on.wait(WITHIN_S)
+        wait(reach)
+
+    monkeypatch.setattr(Reach, "wait", held)
+    waiting = [asyncio.create_task(ids_of(one)) for _ in range(WAITING_READS)]
+    await asyncio.sleep(0)
+    for use in (one.complete, lambda: ids_of(one)):
+        with pytest.raises(StoreBusy, match="too many requests are waiting") as refused:
+            await use()
+        assert refused.value.retry_after == 1
+    flushing = asyncio.create_task(one.flush())  # whether it is ready is found out all the same
+    go_on.set()
+    await flushing
+    assert await asyncio.gather(*waiting) == [[1]] * WAITING_READS
 
 
 async def test_changes_are_made_while_hits_arrive_without_a_pause(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:

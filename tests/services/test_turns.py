@@ -9,7 +9,7 @@ import pytest
 from support.analytics import analytics_in_process
 from tallystick.errors import StoreBusy
 from tallystick.surfaces.dashboard.support.streaming import PARTS_HERE, streamed
-from tallystick.turns import ASKERS_KNOWN, Turn, Turns, asking, who_asks
+from tallystick.turns import ASKERS_KNOWN, Turn, Turns, WaitingPlaces, asking, who_asks
 from tallystick.web.asgi import Message
 
 
@@ -156,3 +156,28 @@ async def test_parts_of_a_page_that_follow_it_are_asked_for_by_its_person() -> N
     await page(scope, receive, send)
     assert (asked, who_asks()) == (["account 7"], None)
     assert b"".join(message.get("body", b"") for message in sent) == b"before part after"
+
+
+async def test_of_those_who_wait_for_one_event_the_one_who_waits_most_often_is_refused() -> None:
+    places, event = WaitingPlaces(4, "full"), asyncio.get_running_loop().create_future()
+
+    async def wait(asker: Hashable) -> None:
+        with asking(asker):
+            await places.until(event)
+
+    waiting = [asyncio.create_task(wait("a")) for _ in range(4)]
+    await waited()
+    with pytest.raises(StoreBusy, match="full"):
+        await wait("a")
+    other = asyncio.create_task(wait("b"))
+    await waited()
+    with pytest.raises(StoreBusy, match="full"):
+        await waiting[3]
+    waiting[0].cancel()  # leaves room
+    await asyncio.wait({waiting[0]})
+    more = asyncio.create_task(wait("b"))
+    await waited()
+    event.set_result(None)
+    await asyncio.gather(other, more, *waiting[1:3])
+    assert vars(places)["_waiting"] == 0
+    assert not vars(places)["_places"]

@@ -16,6 +16,7 @@ import structlog
 from tallystick.errors import DatabaseAway, DatabaseUnreachable, StoreAway, StoreBusy, StoreFailed
 from tallystick.gathering import Resolvable, resolve_futures
 from tallystick.model.hit import Hit
+from tallystick.turns import WaitingPlaces
 from tallystick.warehouse.duckdb.appending import Append
 from tallystick.warehouse.duckdb.migrations import all_steps
 from tallystick.warehouse.duckdb.mover import DeferredCall
@@ -39,6 +40,8 @@ HANDED_OVER_WITHIN_S = 60.0
 """How long a start waits until an older server, which may be in the middle of a long change, hands the lake over."""
 LOOKS_EVERY_S = 0.1
 LATE_AFTER_S = 4.0
+WAITING_READS = 500
+"""Reads that wait at once until the lake has what was acknowledged: as many as then wait for a thread."""
 NODE_BYTES = 2
 """Of a random number in a node's name: two servers of one machine differ."""
 
@@ -112,6 +115,7 @@ class LakeWarehouse:
         self._reach, self._records = Reach(connect), Reach(connect)
         self._asking = ThreadPoolExecutor(1, thread_name_prefix="lake-reach")
         self._finding = ThreadPoolExecutor(1, thread_name_prefix="lake-records")
+        self._waiting_reads = WaitingPlaces(WAITING_READS, "too many requests are waiting")
         self._looking: Task[None] | None = None
         self._next_look: Task[None] | None = None
         self._look_began = 0.0
@@ -195,13 +199,22 @@ class LakeWarehouse:
             return await self._readers.read(read, *arguments)
 
     async def complete(self) -> None:
-        """Wait until the lake has what was acknowledged before; calls during a look share the one after it."""
+        """Wait until the lake has what was acknowledged before; calls during a look share the one after it.
+
+        Raises:
+            StoreBusy: that takes too long, or too many wait for it.
+            StoreUnavailable: PostgreSQL cannot be asked.
+        """
+        # A look that nobody waits for any more goes on: others may.
+        await self._waiting_reads.until(self._look_for_all())
+
+    def _look_for_all(self) -> Task[None]:
+        """The look that begins next."""
         if self._next_look is None:
             self._next_look = self._loop.create_task(self._look(self._looking))
             # Its error is known, also where every read that waited for it was given up.
             self._next_look.add_done_callback(lambda look: look.cancelled() or look.exception())
-        # A look that nobody waits for any more goes on: others may.
-        await asyncio.shield(self._next_look)
+        return self._next_look
 
     @property
     def incomplete(self) -> bool:
@@ -244,7 +257,7 @@ class LakeWarehouse:
             StoreUnavailable: commits fail.
         """
         await self.append([])
-        await self.complete()
+        await asyncio.shield(self._look_for_all())
 
     async def arrived(self) -> None:
         """Return when all hits appended before are durably stored or refused.
