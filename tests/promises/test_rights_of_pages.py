@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import pytest_asyncio
 
 from support.rights import (
     COLLEAGUES,
@@ -486,6 +487,13 @@ async def everybody(tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def looked_at(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One for tests that change nothing: what one person has asked need not be computed for the next."""
+    async with world(tmp_path_factory.mktemp("world") / "data", moved=True) as made:
+        yield made
+
+
 async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
     pages, forms = page_routes(everybody)
     assert pages == set(PAGES)
@@ -614,8 +622,10 @@ def may_see(person: str, path: str, *, own: bool) -> bool:
     return person in PAGES[path]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("person", [GUEST, *PEOPLE])
-async def test_pages_are_shown_to_whom_they_are_for(everybody: World, person: str) -> None:
+async def test_pages_are_shown_to_whom_they_are_for(looked_at: World, person: str) -> None:
+    everybody = looked_at
     before = everybody.state()
     foreign = everybody.sites["foreign"]
     for path in PAGES:

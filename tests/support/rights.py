@@ -105,6 +105,7 @@ _VOLATILE = {
     "sequence": "",
     "warehouse_mark": "",  # written by a background task
     "seen_version": "",  # the same
+    "counter_thinning": "",  # the same, when a test takes long
 }
 """What requests may change that do nothing else: when something was last used, names of hits, refusals in the log."""
 
