@@ -79,7 +79,7 @@ class Application:
             stores.warehouse,
             data=settings.data,
             place=partial(file_place, settings.lake, settings.data),
-            noted=backup_notes(settings.lake, settings.data),
+            noted=backup_notes(stores.ledger.database, settings.lake, settings.data),
             knowledge=knowledge or Knowledge.load(settings.geodb, settings.spam_referrers),
             seals=stores.seals,
             admits_new_name=lambda site, address: (

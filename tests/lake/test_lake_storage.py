@@ -1,6 +1,7 @@
 """Copies of a lake, and moving hits from the embedded file into a lake and back."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,19 @@ import psycopg
 import pytest
 
 from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, fresh_lake
+from support.ledgers import opened
 from support.nodes import connecting, node, opened_quickly
 from support.warehouses import NOW, a_hit, opened_warehouse
-from tallystick.cli.doctor import damages
+from tallystick.cli.doctor import damages, examine
 from tallystick.cli.serve import forget_visits
-from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, StoresDisagree
+from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, InputRefused, StoresDisagree
+from tallystick.ledger import Session, open_database
 from tallystick.ledger.copying import BackupFile
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.model.aggregates import AggregateImport
 from tallystick.services.backup.warehouse_copy import replaced_warehouse
+from tallystick.services.operating.backups import BackupNote
+from tallystick.services.stores import backup_notes
 from tallystick.settings import Settings
 from tallystick.warehouse import IdempotencyRecord, refuse_unfinished_lake
 from tallystick.warehouse.duckdb.copying import PORTABLE, checked
@@ -182,6 +187,35 @@ async def test_the_doctor_reads_the_lake(tmp_path: Path) -> None:
         file.unlink()
     found = await asyncio.to_thread(checks)
     assert found["visits"][0] == "FAIL"
+
+
+async def test_all_servers_see_the_last_backup(tmp_path: Path) -> None:
+    url = await asyncio.to_thread(fresh_lake, tmp_path / "hits")
+    there, here = (
+        Settings(data=tmp_path / name, database=url, lake=str(tmp_path), listen=()) for name in ("there", "here")
+    )
+
+    def shown(settings: Settings) -> list[tuple[str, str]]:
+        return [(check.status, check.result) for check in examine(settings) if check.what == "backup"]
+
+    async with opened(open_database(url, tmp_path)) as ledger:
+        assert await asyncio.to_thread(shown, here) == [
+            ("WARN", f"none was taken of {tmp_path} yet; tallystick backup FILE takes one beside a server")
+        ]
+        notes = backup_notes(ledger.database, there.lake, there.data)
+        await asyncio.to_thread(notes.write, BackupNote(NOW * 1_000, 5, hits=True))
+        note = BackupNote(time.time_ns() // 1_000_000, 12 << 20, hits=True)
+        await asyncio.to_thread(notes.write, note)
+        assert await asyncio.to_thread(backup_notes(ledger.database, here.lake, here.data).read) == note
+        assert await asyncio.to_thread(shown, here) == [("OK", "the last one was taken 0.0 days ago: 12.0 MB")]
+
+        def older(session: Session) -> None:
+            session.connection.execute("DROP TABLE tallystick_hits.backup_note")
+
+        await ledger.write(older)
+        assert await asyncio.to_thread(notes.read) is None
+        with pytest.raises(InputRefused, match="of an older version"):
+            await asyncio.to_thread(notes.write, note)
 
 
 async def test_a_start_computes_the_visits_of_a_lake_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

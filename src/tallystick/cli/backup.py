@@ -9,11 +9,11 @@ from cyclopts import Parameter
 
 from tallystick.cli.support.opening import bring_up_to_date, open_existing_database
 from tallystick.cli.support.progress import progress
-from tallystick.errors import InputRefused
+from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.services.backup.ledger_copy import back_up
 from tallystick.services.backup.warehouse_copy import copied_warehouse, hits_in, put_into_backup, refuse_older_ledger
 from tallystick.services.files import whole_file
-from tallystick.services.operating.backups import BackupNote, note_backup
+from tallystick.services.operating.backups import BackupNote
 from tallystick.services.stores import backup_notes, marks_of, stored_hits
 from tallystick.settings import StorageSettings
 
@@ -53,12 +53,12 @@ def backup(
             back_up(database, partial, tell)
             refuse_older_ledger(storage, partial, hits)
             put_into_backup(hits, partial)
-    size, noted = file.stat().st_size, backup_notes(settings.lake, settings.data)
-    try:
-        if noted.is_dir():
-            note_backup(noted, BackupNote(time.time_ns() // 1_000_000, size, hits is not None))
-    except (OSError, InputRefused) as error:
-        print(f"tallystick: /admin will not show this backup, {noted} cannot be written: {error}", file=sys.stderr)
+        size = file.stat().st_size
+        try:
+            notes = backup_notes(database, settings.lake, settings.data)
+            notes.write(BackupNote(time.time_ns() // 1_000_000, size, hits is not None))
+        except (OSError, InputRefused, StoreUnavailable) as error:
+            print(f"tallystick: /admin will not show this backup, its note cannot be written: {error}", file=sys.stderr)
     # A PostgreSQL ledger is the same from every data directory; the hits are not.
     without = (
         f", without hits: {settings.data} has none" if hits is None and settings.database and not settings.lake else ""

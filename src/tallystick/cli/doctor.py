@@ -33,7 +33,7 @@ from tallystick.model.counter import NEVER
 from tallystick.server.listening import ListenAddress
 from tallystick.services.accounts.seals import VARIABLE as KEY_VARIABLE
 from tallystick.services.clock import SEEN, clock_marks, offset, problem_of
-from tallystick.services.operating.backups import last_backup
+from tallystick.services.operating.backups import BackupNote
 from tallystick.services.operating.findings import BACKUP_OLD_MS
 from tallystick.services.privacy import open_to_others
 from tallystick.services.stores import backup_notes
@@ -123,8 +123,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _database(settings)
     yield from _clock_of_ledger(settings)
     yield _hits(settings.data) if settings.lake is None else _lake(settings, settings.lake)
-    if (noted := backup_notes(settings.lake, settings.data)).is_dir():
-        yield _backup(noted)
+    yield from _backup(settings)
     yield from _hosts(settings)
     yield from _second_steps(settings)
     if settings.database is not None:
@@ -415,13 +414,25 @@ def _stored_in_lake(settings: Settings, *, thorough: bool) -> Iterator[Check]:
     yield _visits(storage, in_use=False, thorough=thorough)
 
 
-def _backup(noted: Path) -> Check:
-    """Whether the last backup that was noted is new enough."""
-    note = last_backup(noted)
+def _backup(settings: Settings) -> Iterator[Check]:
+    """Whether the last backup that was noted is new enough; no check where there is nothing, or it cannot be read."""
+    if settings.lake is None and not settings.data.is_dir():
+        return
+    try:
+        note = backup_notes(open_database(settings.database, settings.data), settings.lake, settings.data).read()
+    except TallystickError:
+        return
     if note is None:
-        return Check(
-            "WARN", "backup", f"none was taken of {noted} yet; tallystick backup FILE takes one beside a server"
-        )
+        yield _no_backup(settings.lake or str(settings.data))
+    else:
+        yield _backup_of(note)
+
+
+def _no_backup(of: str) -> Check:
+    return Check("WARN", "backup", f"none was taken of {of} yet; tallystick backup FILE takes one beside a server")
+
+
+def _backup_of(note: BackupNote) -> Check:
     age_ms = time.time() * 1000 - note.at
     result = f"the last one was taken {age_ms / DAY_MS:,.1f} days ago: {note.bytes / (1 << 20):,.1f} MB"
     if age_ms > BACKUP_OLD_MS:

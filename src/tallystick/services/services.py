@@ -44,6 +44,7 @@ from tallystick.services.imports.upload_folder import UploadFolder, UploadRecord
 from tallystick.services.imports.uploads import Uploads
 from tallystick.services.ingest.ingest import Ingest, Knowledge
 from tallystick.services.ingest.new_names import Admits
+from tallystick.services.operating.backups import BackupNoteFile, BackupNotes
 from tallystick.services.operating.state import Operating
 from tallystick.services.readiness import Readiness
 from tallystick.services.sharing.service import Sharing
@@ -110,7 +111,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
     *,
     data: Path,
     place: Callable[[str], FilePlace] | None = None,
-    noted: Path | None = None,
+    noted: BackupNotes | None = None,
     knowledge: Knowledge | None = None,
     seals: Seals | None = None,
     admits_new_name: Admits | None = None,
@@ -124,7 +125,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
     Args:
         data: the data directory.
         place: where files of a kind are that all servers with the same hits need; None for the data directory.
-        noted: the folder with the note of the last backup; None for the data directory.
+        noted: the note of the last backup; None for the one in the data directory.
         knowledge: countries and spam referrers that hits are compared with; by default only those built in.
         seals: with the key of this data directory; without them the secrets of authenticator apps are valid until the
             server stops.
@@ -183,7 +184,9 @@ def build_services(  # noqa: PLR0913  # settings of single services
         annotations=Annotations(ledger),
         kept=kept,
         readiness=readiness,
-        operating=Operating(ledger, warehouse, readiness, clock, tasks, questions.slow, data, noted or data),
+        operating=Operating(
+            ledger, warehouse, readiness, clock, tasks, questions.slow, data, noted or BackupNoteFile(data)
+        ),
         following=following,
         sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),
         in_flight=in_flight,

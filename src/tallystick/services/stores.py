@@ -12,6 +12,7 @@ from tallystick.ledger.database import opened
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.postgresql import PostgresqlDatabase
 from tallystick.services.file_places import BucketPlace, FilePlace, FolderPlace
+from tallystick.services.operating.backups import BackupNoteFile, BackupNotes, SharedBackupNote
 from tallystick.services.sharing.changes import CHANGES
 from tallystick.warehouse import (
     Warehouse,
@@ -141,9 +142,9 @@ def file_place(lake: str | None, data: Path, kind: str) -> FilePlace:
     return FolderPlace(Path(lake) / kind)
 
 
-def backup_notes(lake: str | None, data: Path) -> Path:
-    """The folder with the note of the last backup: that of all servers with the same hits, where they have one."""
-    return data if lake is None or lake.startswith(OBJECT_STORAGE) else Path(lake)
+def backup_notes(database: Database, lake: str | None, data: Path) -> BackupNotes:
+    """The note of the last backup: that of all servers with the same hits."""
+    return BackupNoteFile(data) if lake is None else SharedBackupNote(database)
 
 
 async def note(

@@ -18,6 +18,7 @@ from tallystick.services import readiness
 from tallystick.services.accounts import logouts, superuser_logins
 from tallystick.services.accounts.audit import EventKind, acting, note
 from tallystick.services.accounts.logins import find_login_session, secret_digest
+from tallystick.services.operating import backups
 from tallystick.services.operating import state as module
 from tallystick.services.operating.backups import BackupNote
 from tallystick.services.operating.disk_history import Growth
@@ -104,7 +105,7 @@ async def test_the_state_says_that_all_is_well_or_what_to_do(pages: Pages, monke
         assert "It works, but something needs attention." in shown
         assert "<strong>No backup has been taken yet.</strong> Run <code>tallystick backup FILE</code>" in shown
         backup = BackupNote(time.time_ns() // 1_000_000, 12_345_678, hits=False)
-        monkeypatch.setattr(module, "last_backup", lambda _: backup)
+        monkeypatch.setattr(backups, "last_backup", lambda _: backup)
         shown = (await ada.get("/admin")).text
         assert "All is well." in shown
         assert "12.3 MB, without hits" in shown

@@ -1,16 +1,18 @@
-"""The state of a running server, from what its parts measure anyway. It reads no rows: the ledger may be down."""
+"""The state of a running server, from what its parts measure anyway. The ledger may be down."""
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
+from tallystick.errors import StartRefused, StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.ledger.measurements import Histogram
 from tallystick.services.clock import ClockWatch
-from tallystick.services.operating.backups import BackupNote, last_backup
+from tallystick.services.operating.backups import BackupNote, BackupNotes
 from tallystick.services.operating.disk_history import DiskHistory, Growth, growth_of
 from tallystick.services.operating.machine import Machine, look_at_machine, running_versions
 from tallystick.services.operating.slow_questions import SlowQuestion, SlowQuestions
@@ -131,7 +133,7 @@ class Operating:
 
     Args:
         data: the data directory.
-        noted: the folder with the note of the last backup.
+        noted: the note of the last backup.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # what it looks at
@@ -143,7 +145,7 @@ class Operating:
         tasks: BackgroundTasks,
         slow: SlowQuestions,
         data: Path,
-        noted: Path,
+        noted: BackupNotes,
     ) -> None:
         self._ledger, self._warehouse, self._readiness = ledger, warehouse, readiness
         self._clock, self._tasks, self._slow, self._data, self._noted = clock, tasks, slow, data, noted
@@ -173,7 +175,7 @@ class Operating:
 
     async def backup(self) -> BackupNote | None:
         """The last backup; None without a note of one."""
-        return await asyncio.to_thread(last_backup, self._noted)
+        return await asyncio.to_thread(self._last_backup)
 
     def tasks(self) -> list[BackgroundTask]:
         """Measure how the data directory grows."""
@@ -182,7 +184,12 @@ class Operating:
     def _look(self) -> tuple[Machine, Growth | None, BackupNote | None]:
         machine = look_at_machine(self._data)
         free = None if machine.space is None else machine.space.free
-        return machine, growth_of(self._disk_history.read(), free), last_backup(self._noted)
+        return machine, growth_of(self._disk_history.read(), free), self._last_backup()
+
+    def _last_backup(self) -> BackupNote | None:
+        with suppress(StoreUnavailable, StartRefused):  # of the database, the rest of the page tells
+            return self._noted.read()
+        return None
 
     def _writing(self, problem: str | None) -> Writing:
         writers = self._ledger.measurements
