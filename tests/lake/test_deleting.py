@@ -76,12 +76,12 @@ async def test_a_site_is_removed_part_by_part_and_another_server_continues(
         await one.write(lambda _: None)
         await ledger.write(enqueue, DeleteSite(LARGE), NOW)
         left: list[int] = []
-        write = one.write
+        carry_out = one.carry_out
 
         async def failing(*arguments: Any) -> Any:
             if len(left) == 3:
                 raise StoreFailed
-            result = await write(*arguments)
+            result = await carry_out(*arguments)
             # Others count, and see it, between two parts.
             await other.append([a_hit(3, site=SMALL)])
             left.append(sum(site == LARGE for (site,) in await rows(other, "site")))
@@ -89,7 +89,7 @@ async def test_a_site_is_removed_part_by_part_and_another_server_continues(
             return result
 
         with monkeypatch.context() as patched:
-            patched.setattr(one, "write", failing)
+            patched.setattr(one, "carry_out", failing)
             assert await JobWorker(ledger, one, lambda _: None, seen_within=0).work() == 1
         assert left == [250, 200, 150]
         await other.write(lambda _: None)
@@ -126,13 +126,13 @@ async def test_old_hits_are_removed_part_by_part(
         await ledger.write(add_site)
         await ledger.write(set_clock_mark, RETENTION, NOW)
         removed: list[str] = []
-        write = one.write
+        carry_out = one.carry_out
 
         async def noting(function: Any, *arguments: Any) -> Any:
             removed.append(function.__name__)
-            return await write(function, *arguments)
+            return await carry_out(function, *arguments)
 
-        monkeypatch.setattr(one, "write", noting)
+        monkeypatch.setattr(one, "carry_out", noting)
         clock = Clock()
         await one.write(lambda _: None)
         jobs = JobWorker(ledger, one, lambda _: None, clock=clock)

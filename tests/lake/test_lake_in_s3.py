@@ -6,9 +6,12 @@ import os
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, closing
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+from unittest.mock import AsyncMock
 
 import duckdb
 import pytest
@@ -17,8 +20,9 @@ from builders import NOW
 from support.analytics import EMAIL, prepare
 from support.lakes import MEMORY_MB, QuickLakeStore, fresh_database, fresh_lake
 from support.ledgers import until
-from support.nodes import node, opened_quickly
+from support.nodes import lease_of, node, opened_quickly
 from support.storages import BUCKET, Door, ObjectStorage
+from support.warehouses import a_hit, rows
 from tallystick.errors import InvalidSetting, StoreBusy
 from tallystick.ledger import Ledger
 from tallystick.ledger.postgresql import PostgresqlDatabase
@@ -30,14 +34,18 @@ from tallystick.services.imports.running import BatchResult
 from tallystick.services.imports.upload_folder import Upload, UploadKind, UploadOptions
 from tallystick.services.imports.uploads import UNFINISHED_KEPT_S, SentFile
 from tallystick.services.ingest.ingest import Knowledge
+from tallystick.services.readiness import Readiness
 from tallystick.services.services import Services, build_services
-from tallystick.warehouse.lake import bucket, object_storage
+from tallystick.warehouse.lake import bucket, catalogue, keeper, mover, moves, object_storage
 from tallystick.warehouse.lake.bucket import LakeBucket
 from tallystick.warehouse.lake.chores import Chores
 from tallystick.warehouse.lake.object_storage import add_credentials
 from tallystick.warehouse.lake.store import lake_error
+from tallystick.warehouse.lake.warehouse import LakeWarehouse
 
 ENDPOINT = "AWS_ENDPOINT_URL"
+QUIET = SimpleNamespace(full=False, waiting=0, measurements=(), lanes_free=AsyncMock(return_value=True))
+"""A ledger in which nothing happens."""
 INSERT = "INSERT INTO request SELECT range::VARCHAR, 'b', 'c', 1 FROM range(3000)"
 
 
@@ -144,22 +152,96 @@ def test_a_storage_that_is_away_is_given_up(
 ) -> None:
     url, door = fresh_database(), Door(storage.port)
     monkeypatch.setenv(ENDPOINT, door.url)
-    monkeypatch.setattr(object_storage, "WRITTEN_WITHIN_S", 1)
+    monkeypatch.setattr(object_storage, "SERVER_WAITS_S", 1)
     monkeypatch.setattr(object_storage, "TRIED_AGAIN", 0)
     writer = QuickLakeStore(url, f"s3://{BUCKET}/away", MEMORY_MB, work=tmp_path, epoch=1)
     writer.open()
     with writer.session() as session:
-        for away in (door.shut, storage.frozen):
-            began = time.monotonic()
-            with away(), pytest.raises(duckdb.Error) as failed:
-                session.connection.execute(INSERT)
-            error = lake_error(failed.value)
-            assert (error.retry_after, "storage of the lake does not answer" in str(error)) == (1, True), failed.value
-            assert time.monotonic() - began < 25, "a file takes several requests, each of one second"
         session.connection.execute(INSERT)
-        assert session.connection.execute("SELECT count(*) FROM request").fetchall() == [(3_000,)]
+        refusals = [partial(door.refusing, status) for status in (429, 500, 502, 503, 504)]
+        aways: list[Callable[[], AbstractContextManager[None]]] = [door.shut, storage.frozen, *refusals]
+        for away in aways:
+            for statement in (INSERT, "SELECT max(key) FROM request"):
+                began = time.monotonic()
+                with away(), pytest.raises(duckdb.Error) as failed:
+                    session.connection.execute(statement)
+                error = lake_error(failed.value)
+                answer = (error.retry_after, "storage of the lake does not answer" in str(error))
+                assert answer == (1, True), failed.value
+                assert time.monotonic() - began < 25, "a file takes several requests, each of one second"
+        session.connection.execute(INSERT)
+        assert session.connection.execute("SELECT count(*) FROM request").fetchall() == [(6_000,)]
     writer.close()
     door.close()
+
+
+async def test_a_storage_that_comes_back_is_used_at_once_and_one_server_keeps_the_lease(
+    storage: ObjectStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, door = await asyncio.to_thread(fresh_database), Door(storage.port)
+    monkeypatch.setenv(ENDPOINT, door.url)
+    monkeypatch.setitem(cast("dict[str, int]", catalogue.OPTIONS), "data_inlining_row_limit", 5)
+    pauses = (mover, "TRIED_AGAIN_AFTER_S"), (mover, "RESTS_S"), (mover, "WAITS_S"), (keeper, "LOOKS_EVERY_S")
+    for module, name in pauses:
+        monkeypatch.setattr(module, name, 0.1)
+    monkeypatch.setattr(mover, "TRIES", 1)
+    with opened_quickly(), closing(door):
+        async with AsyncExitStack() as stack:
+            two = [
+                await stack.enter_async_context(node(url, tmp_path, name, files=f"s3://{BUCKET}/two"))
+                for name in ("one", "two")
+            ]
+            await two[0].append([a_hit(1)] * 6)
+            assert await paths(two[1]) == {1}
+            # Each server tries as the mover, gives the lease up, and no job or change of a person takes it back.
+            with door.shut():
+                await two[0].append([a_hit(2)] * 6)
+                await until(lambda: all(each.failures for each in two))
+                await until(lambda: asyncio.to_thread(lambda: not lease_of(url).valid))
+                failures = [each.failures for each in two]
+                for each in two:
+                    for change in (each.write, each.carry_out):
+                        with pytest.raises(StoreBusy):
+                            await change(lambda session: session.delete_site(9))
+                assert (await epoch(url), [each.failures for each in two]) == (2, failures)
+                ready = [await Readiness(cast("Ledger", QUIET), each).reason() for each in two]
+                assert ready == [None, None], "both count"
+            assert await paths(two[1]) == {1, 2}
+            assert await epoch(url) == 3
+            await until(lambda: sum(each.failing for each in two) == 0)
+
+            # One that alone does not reach it leaves the lease to the other one, and hits and changes too.
+            one, other = sorted(two, key=lambda each: not each.carries_out_jobs)
+            monkeypatch.setattr(one._mover, "_reaches", lambda: False)  # noqa: SLF001
+            monkeypatch.setattr(moves, "begin", partial(_fails_under, 3, moves.begin))
+            await one.append([a_hit(3)] * 6)
+            assert await paths(other) == {1, 2, 3}
+            with pytest.raises(StoreBusy, match="storage of the lake does not answer"):
+                await one.write(lambda session: session.delete_site(9))
+            monkeypatch.setattr(one._mover, "_reaches", lambda: True)  # noqa: SLF001
+            with pytest.raises(StoreBusy, match="another node"):
+                await one.carry_out(lambda session: session.delete_site(9))
+            assert (other.carries_out_jobs, await epoch(url)) == (True, 4)
+            await one.write(lambda session: session.delete_site(9))
+            assert one.carries_out_jobs
+
+
+async def paths(warehouse: LakeWarehouse) -> set[int]:
+    """Those that have hits."""
+    return {path for (path,) in await rows(warehouse, "path")}
+
+
+async def epoch(url: str) -> int:
+    """How often the lease was taken."""
+    return (await asyncio.to_thread(lease_of, url)).epoch
+
+
+def _fails_under(failing: int, begin: Callable[..., int], opened: object, given: int, batches: object) -> int:
+    """Begin a move, unless it is under an epoch."""
+    if given == failing:
+        msg = "Could not connect to server"
+        raise duckdb.IOException(msg)
+    return begin(opened, given, batches)
 
 
 @pytest.mark.parametrize(

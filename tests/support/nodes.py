@@ -12,8 +12,9 @@ from support.lakes import MEMORY_MB, QuickLakeStore
 from support.warehouses import NOW
 from tallystick.ledger.database import opened
 from tallystick.ledger.postgresql import PostgresqlDatabase
-from tallystick.warehouse.lake import warehouse
-from tallystick.warehouse.lake.connecting import Connect
+from tallystick.warehouse.lake import lease, warehouse
+from tallystick.warehouse.lake.connecting import Connect, connected
+from tallystick.warehouse.lake.lease import LeaseState
 from tallystick.warehouse.lake.warehouse import LakePlace, LakeWarehouse
 
 
@@ -31,14 +32,20 @@ def connecting(url: str) -> Connect:
 
 
 @asynccontextmanager
-async def node(url: str, folder: Path, name: str, now: int = NOW) -> AsyncIterator[LakeWarehouse]:
-    """A node, at a time that stands still."""
-    place = LakePlace(url, str(folder / "files"), folder / name, folder / "exports", MEMORY_MB)
+async def node(url: str, folder: Path, name: str, now: int = NOW, files: str = "") -> AsyncIterator[LakeWarehouse]:
+    """A node, at a time that stands still; its files are in a folder by default."""
+    place = LakePlace(url, files or str(folder / "files"), folder / name, folder / "exports", MEMORY_MB)
     warehouse = await LakeWarehouse.open(connecting(url), place, lambda: now, name)
     try:
         yield warehouse
     finally:
         await warehouse.close()
+
+
+def lease_of(url: str) -> LeaseState:
+    """The lease now."""
+    with connected(connecting(url)) as found:
+        return lease.state(found)
 
 
 def end_lease(url: str) -> None:

@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 from support.postgres import free_port
@@ -82,6 +83,35 @@ class Door:
         finally:
             self._listening = socket.create_server(("127.0.0.1", self.port))
             self._open(self._listening)
+
+    @contextmanager
+    def refusing(self, status: int) -> Iterator[None]:
+        """Answer every request with a status until the end."""
+
+        class Refusal(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def __getattr__(self, name: str) -> object:
+                if not name.startswith("do_"):
+                    raise AttributeError(name)
+                return self._refuse
+
+            def _refuse(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with self.shut(), ThreadingHTTPServer(("127.0.0.1", self.port), Refusal) as server:
+            thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+            thread.start()
+            try:
+                yield
+            finally:
+                server.shutdown()
 
     def close(self) -> None:
         """End all connections."""

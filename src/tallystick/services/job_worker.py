@@ -14,7 +14,7 @@ from datetime import UTC
 
 import structlog
 
-from tallystick.errors import JobsFailed, StoreBusy, StoreUnavailable
+from tallystick.errors import JobsFailed, StoreAway, StoreBusy, StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.filter_lists import stored_filter_of
 from tallystick.model.hit import Bot
@@ -75,6 +75,8 @@ DONE_WITHIN_S = 600.0
 """A job, or the removal of old hits, that takes longer is reported by health."""
 
 TRIED_AGAIN_AFTER_S = 60.0
+TRIED_SOON_AFTER_S = 10.0
+"""After the first failure, if it may be over soon, as that of a storage which does not answer."""
 EXPORTS_AT_MOST = 1_000_000
 """Of one site, in the 90 days for which their rows are kept."""
 DAY_S = 86_400
@@ -193,6 +195,8 @@ class JobWorker:
         """Do the jobs whose time has come. Returns how many are done."""
         done, held = 0, set()
         for number, job in jobs:
+            if not self._warehouse.carries_out_jobs:
+                break  # after a failure of an earlier one, another server may carry them out
             moves_paths = isinstance(job, DeletePaths | MergePaths)
             if moves_paths and job.site in held:
                 continue  # it may be about the path into which an earlier one, done later, would move hits
@@ -214,17 +218,20 @@ class JobWorker:
 
     async def _try(self, number: int, job: Job) -> bool:
         """Do a job. Returns whether it is done; after a failure it is retried later, and the other jobs continue."""
+        again_after = TRIED_AGAIN_AFTER_S
         try:
             done = await self._do(number, job)
         except StoreUnavailable as error:
             log.warning("a job was put off", job=number, reason=str(error))
+            if isinstance(error, StoreAway | StoreBusy) and number not in self._failing:
+                again_after = TRIED_SOON_AFTER_S
         except Exception:
             log.exception("a job failed and is tried again later", job=number)
         else:
             self._failing.discard(number)
             return done
         self._failing.add(number)
-        self._not_before[number] = self._clock() + TRIED_AGAIN_AFTER_S
+        self._not_before[number] = self._clock() + again_after
         return False
 
     async def _do(self, number: int, job: Job) -> bool:
@@ -238,22 +245,22 @@ class JobWorker:
                     if self._clock() < self._not_before[number]:
                         return False
                     await self._expire_parts(site, END)
-                await self._warehouse.write(lambda session: session.delete_site(site))
+                await self._warehouse.carry_out(lambda session: session.delete_site(site))
                 exports = await self._ledger.read(_exports_of, site)
                 await on_file_thread(self._exports.remove, exports)
                 await self._ledger.write(_remove_site, number, site)
             case DeletePaths(site, paths):
-                await self._warehouse.write(lambda session: session.delete_paths(site, paths))
+                await self._warehouse.carry_out(lambda session: session.delete_paths(site, paths))
                 await self._ledger.write(remove_job, number)
             case MergePaths(site, paths, into):
-                await self._warehouse.write(lambda session: session.merge_paths(site, paths, into))
+                await self._warehouse.carry_out(lambda session: session.merge_paths(site, paths, into))
                 await self._ledger.write(remove_job, number)
             case Relabel(site, bot, into, span):
-                listed = await self._warehouse.write(lambda session: session.relabel(site, bot, into, span))
+                listed = await self._warehouse.carry_out(lambda session: session.relabel(site, bot, into, span))
                 await self._ledger.write(_count_paths, number, listed if into == Bot.KNOWN_NOT else [])
             case RelabelMatching():
                 question, passed = _question_of(job), self._ledger.passed() // 1000
-                listed = await self._warehouse.write(
+                listed = await self._warehouse.carry_out(
                     lambda session: session.relabel_matching(question, job.into, job.span, job.key, passed)
                 )
                 await self._ledger.write(_count_paths, number, listed if job.into == Bot.KNOWN_NOT else [])
@@ -279,7 +286,7 @@ class JobWorker:
             if not self._warehouse.carries_out_jobs:
                 msg = "another server removes hits now"
                 raise StoreBusy(msg)
-            since = await self._warehouse.write(_expire_part, site, since, before)
+            since = await self._warehouse.carry_out(_expire_part, site, since, before)
 
     async def tidy(self) -> None:
         """Once an hour, remove old hits and records."""
@@ -290,7 +297,7 @@ class JobWorker:
             return
         seconds = self._warehouse.clock()
         passed = self._ledger.passed() // 1000
-        await self._warehouse.write(lambda session: session.forget_old(seconds, passed))
+        await self._warehouse.carry_out(lambda session: session.forget_old(seconds, passed))
         if now - self._started >= NO_RETENTION_WITHIN_S:
             await self._retain(seconds)
         self._tidied = now
@@ -307,14 +314,14 @@ class JobWorker:
         last = (await self._ledger.read(clock_marks)).get(RETENTION)
         if last is None:
             last = (
-                await self._warehouse.write(lambda session: session.newest_time())
+                await self._warehouse.carry_out(lambda session: session.newest_time())
                 if self.watch.seen is None
                 else self.watch.seen
             )
             # Stored, because the next start would see the marks of this server's own clock.
             await self._ledger.write(set_clock_mark, RETENTION, last)
         if now - last > RETENTION_USUAL_S and (
-            count := await self._warehouse.write(lambda session: session.count_expired(limits))
+            count := await self._warehouse.carry_out(lambda session: session.count_expired(limits))
         ):
             log.warning(
                 "old hits were not removed: the clock is further than it should be. If it is right, restart once"
@@ -330,7 +337,7 @@ class JobWorker:
                 if hits.get(site, 0) > HITS_AT_ONCE:
                     await self._expire_parts(site, before)
                     expired += hits[site]
-        if expired := expired + await self._warehouse.write(lambda session: session.expire(limits)):
+        if expired := expired + await self._warehouse.carry_out(lambda session: session.expire(limits)):
             log.info("hits were removed that are older than their sites keep them", count=expired)
         await self._ledger.write(forget_dropped, limits)
         await self._ledger.write(set_clock_mark, RETENTION, now)

@@ -63,7 +63,8 @@ class Readiness:
         return None if await self._ledger.lanes_free() else "counters are locked by another program"
 
     async def _moved(self) -> str | None:
-        await self._warehouse.flush()
+        # Hits of a shared warehouse are counted by every server, whether the one that moves them can or not.
+        await (self._warehouse.arrived() if self._warehouse.shared else self._warehouse.flush())
         return None
 
 

@@ -439,6 +439,19 @@ class Warehouse(Protocol):
         """
         ...
 
+    async def carry_out(
+        self,
+        function: Callable[Concatenate[WarehouseWriteSession, Arguments], Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """Like ``write``, for a job: only on the server that carries out jobs, and no other one is asked to let it.
+
+        Raises:
+            StoreBusy: this server does not carry out jobs now.
+        """
+        ...
+
     async def idempotency_record(self, key: str) -> IdempotencyRecord | None:
         """The idempotency record of a key; None without one."""
         ...

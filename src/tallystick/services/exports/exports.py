@@ -30,7 +30,7 @@ from tallystick.services.exports.spreadsheet import make_safe, write_safe
 from tallystick.services.exports.writing import WrittenExport, write_export
 from tallystick.services.file_threads import on_file_thread
 from tallystick.services.files import whole_file
-from tallystick.tasks import BackgroundTask
+from tallystick.tasks import LONGEST_DELAY_S, BackgroundTask
 from tallystick.warehouse import Warehouse
 
 WAITING_AT_MOST = 10
@@ -62,9 +62,18 @@ class Exports:
     def tasks(self) -> list[BackgroundTask]:
         """Write pending exports, and remove old ones. An unfinished export is written again after a restart."""
         # Of several servers, another one may have taken the request.
-        every = ASKED_ELSEWHERE_EVERY_S if self._warehouse.shared else TRY_AGAIN_AFTER_S
+        shared = self._warehouse.shared
+        every = ASKED_ELSEWHERE_EVERY_S if shared else TRY_AGAIN_AFTER_S
         return [
-            BackgroundTask("exports", self.write_next, every, trigger=self._pending, overdue_after=WRITTEN_WITHIN_S),
+            BackgroundTask(
+                "exports",
+                self.write_next,
+                every,
+                trigger=self._pending,
+                # The storage of the lake may have been away.
+                longest_delay=TRY_AGAIN_AFTER_S if shared else LONGEST_DELAY_S,
+                overdue_after=WRITTEN_WITHIN_S,
+            ),
             BackgroundTask("old-exports", self.sweep, SWEEP_EVERY_S),
         ]
 

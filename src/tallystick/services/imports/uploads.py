@@ -60,7 +60,7 @@ from tallystick.services.imports.upload_folder import (
 from tallystick.services.imports.uploaded_figures import FiguresUpload
 from tallystick.services.imports.visit_file import VisitFile
 from tallystick.services.ingest.ingest import Ingest
-from tallystick.tasks import BackgroundTask
+from tallystick.tasks import LONGEST_DELAY_S, BackgroundTask
 from tallystick.warehouse import Warehouse, seconds
 
 WAITING_AT_MOST = 10
@@ -217,7 +217,13 @@ class Uploads:
         return [
             *([exchange] if self._shared else []),
             BackgroundTask(
-                "uploads", self.import_next, LOOKED_EVERY_S, trigger=self._pending, overdue_after=IMPORTED_WITHIN_S
+                "uploads",
+                self.import_next,
+                LOOKED_EVERY_S,
+                trigger=self._pending,
+                # The storage of the lake may have been away.
+                longest_delay=LOOKED_EVERY_S if self._shared else LONGEST_DELAY_S,
+                overdue_after=IMPORTED_WITHIN_S,
             ),
             BackgroundTask("old-uploads", self.sweep, SWEEP_EVERY_S),
         ]

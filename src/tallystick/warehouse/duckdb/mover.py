@@ -71,11 +71,13 @@ class DeferredCall(Struct, eq=False):
     Attributes:
         function: None to only move the hits.
         finish: called on the mover's thread with the result, or with the error.
+        asks: where hits are shared, whether this server may ask another one to let it make changes.
     """
 
     function: Callable[..., Any] | None
     arguments: tuple[Any, ...]
     finish: Callable[[object], object]
+    asks: bool = True
 
 
 class Mover:

@@ -189,6 +189,15 @@ class DuckDbWarehouse:
         await self.arrived()
         return result
 
+    async def carry_out(
+        self,
+        function: Callable[Concatenate[DuckDbSession, Arguments], Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """Like ``write``: no other server can carry out the job."""
+        return await self.write(function, *arguments, **named)
+
     async def _call(self, function: Callable[..., Any] | None, *arguments: Any) -> Any:  # noqa: ANN401
         future: Future[Any] = self._loop.create_future()
 

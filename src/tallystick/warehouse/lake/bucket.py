@@ -31,20 +31,23 @@ class LakeBucket:
     Args:
         lake: ``s3://BUCKET/PREFIX``.
         kind: names the folder.
+        quick: whether requests are given up after a few seconds, and not repeated.
 
     Raises:
         DatabaseUnsuitable: Amazon's client is missing.
         InvalidSetting: the environment has no credentials.
     """
 
-    def __init__(self, lake: str, kind: str, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, lake: str, kind: str, environment: Mapping[str, str] = os.environ, *, quick: bool = False
+    ) -> None:
         if find_spec("boto3") is None:
             msg = "--lake s3://... needs Amazon's client: pip install 'tallystick[nodes]'"
             raise DatabaseUnsuitable(msg)
         parts = urlsplit(lake)
         self._bucket = parts.netloc
         self._prefix = f"{parts.path.strip('/')}/{FOLDER}/{kind}/".lstrip("/")
-        self._access = StorageAccess.of(lake, environment)
+        self._access, self._quick = StorageAccess.of(lake, environment), quick
 
     def put(self, name: str, file: Path) -> None:
         """Store a file, whole or not at all.
@@ -91,6 +94,17 @@ class LakeBucket:
                 found[name] = max(0.0, now - each["LastModified"].timestamp())
         return found
 
+    def answers(self) -> bool:
+        """Whether the storage takes and shows a file now."""
+        key = self._key("look")
+        try:
+            with _translated():
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=b"")
+                self._client.head_object(Bucket=self._bucket, Key=key)
+        except (FileNotFoundError, StoreBusy):
+            return False
+        return True
+
     def remove(self, name: str) -> None:
         """Remove a file.
 
@@ -132,9 +146,9 @@ class LakeBucket:
 
         access = self._access
         config = Config(
-            connect_timeout=5,
-            read_timeout=12,
-            retries={"mode": "standard", "max_attempts": 2},
+            connect_timeout=3 if self._quick else 5,
+            read_timeout=3 if self._quick else 12,
+            retries={"mode": "standard", "max_attempts": 1 if self._quick else 2},
             # Other storages than Amazon's do not know its newer checksums.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",

@@ -73,13 +73,21 @@ class LeaseKeeper:
         """Leave the lease to its holder again."""
         self._asks = False
 
-    def hand_over(self, opened: LakeConnection) -> None:
-        """Release the lease, and let others take it."""
+    def hand_over(self, opened: LakeConnection, rests_s: float = RESTS_S) -> None:
+        """Release the lease, and let others take it.
+
+        Args:
+            rests_s: how long, at least, unless this node asks for it.
+        """
         with self._alone:
             if self.epoch is not None:
-                epoch, self.epoch, self.wanted = self.epoch, None, False
-                self._rests_until = time.monotonic() + RESTS_S
+                epoch, self.epoch, self.wanted, self._asks = self.epoch, None, False, False
+                self._rests_until = time.monotonic() + rests_s
                 lease.release(opened, epoch)
+
+    def rest_no_longer(self) -> None:
+        """Take the lease when it is free, from now on."""
+        self._rests_until = float("-inf")
 
     def close(self) -> None:
         """Stop, and release the lease."""

@@ -18,8 +18,10 @@ import psycopg
 import structlog
 
 from tallystick.errors import (
+    DatabaseAway,
     DatabaseSchemaRefused,
     StartRefused,
+    StoreAway,
     StoreBusy,
     StoreClosed,
     StoreFailed,
@@ -38,7 +40,7 @@ from tallystick.warehouse.lake import moves
 from tallystick.warehouse.lake.batches import FORMAT, placed
 from tallystick.warehouse.lake.chores import Chores
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection
-from tallystick.warehouse.lake.keeper import LeaseKeeper
+from tallystick.warehouse.lake.keeper import RESTS_S, LeaseKeeper
 from tallystick.warehouse.lake.moves import LeaseLost, StoredBatch
 from tallystick.warehouse.lake.session import LakeSession, forget_requests
 from tallystick.warehouse.lake.store import LakeStore, is_fenced, lake_error
@@ -56,9 +58,12 @@ TRIED_AGAIN_AFTER_S = 1.0
 TRIES = 3
 """Failures in a row after which another node may try."""
 
+ONLY_NOW = float("-inf")
+"""Until when a call waits that is refused where this node has no lease."""
 LEASE_WITHIN_S = 60.0
 """How long a call waits for this node to get the lease: another node may be in the middle of a long change."""
 
+AWAY = "the storage of the lake does not answer: try again later"
 BUSY = "another node is changing stored hits: try again later"
 OUTDATED = "this server is older than the stored hits: start the version of the other servers in its place"
 
@@ -102,6 +107,7 @@ class LakeMover:
     Args:
         connect: opens a connection to PostgreSQL.
         open_store: opens the lake for writing under an epoch.
+        reaches: finds out whether this node reaches the lake's storage; may take some seconds.
         node: names this node.
         clock: Unix seconds.
 
@@ -112,13 +118,21 @@ class LakeMover:
     """
 
     def __init__(
-        self, connect: Connect, open_store: Callable[[int], LakeStore], node: str, clock: Callable[[], int]
+        self,
+        connect: Connect,
+        open_store: Callable[[int], LakeStore],
+        reaches: Callable[[], bool],
+        node: str,
+        clock: Callable[[], int],
     ) -> None:
-        self._connect, self._open_store, self._clock = connect, open_store, clock
+        self._connect, self._open_store, self._reaches = connect, open_store, reaches
+        self._node, self._clock = node, clock
         self._state: MovingState | None = None
         self._calls: list[tuple[float, DeferredCall]] = []
         """Calls that wait for the lease, with the time until which they do."""
         self._not_before = 0.0
+        self._rests = False
+        """Whether the lease is left to others until this node is known to reach the storage."""
         self.failures = self._failed_in_a_row = 0
         self.last_failed = False
         self.refusal: StartRefused | None = None
@@ -157,7 +171,8 @@ class LakeMover:
 
     def _work(self, batch: list[DeferredCall | Wake]) -> None:
         until = time.monotonic() + LEASE_WITHIN_S
-        self._calls += [(until, item) for item in batch if isinstance(item, DeferredCall)]
+        calls = [item for item in batch if isinstance(item, DeferredCall)]
+        self._calls += [(until if call.asks else ONLY_NOW, call) for call in calls]
         self._turn()
 
     def _turn(self) -> None:
@@ -166,7 +181,7 @@ class LakeMover:
             return
         try:
             if not self._is_mover():
-                self._await_lease()
+                self._leave_it_to_others()
                 return
             self._move_all()
         except Exception as error:  # noqa: BLE001  # no error ends the mover
@@ -200,8 +215,7 @@ class LakeMover:
         try:
             # What these commits lose in a crash of PostgreSQL is lost before any later commit of the lake.
             opened.connection.execute("SET synchronous_commit = off")
-            store = self._open_store(epoch)
-            state = MovingState(epoch, store, opened)
+            state = MovingState(epoch, self._open_store(epoch), opened)
         except StartRefused as error:
             self.refusal = error
             opened.close()
@@ -311,6 +325,24 @@ class LakeMover:
         elif late:
             self.keeper.ask_no_more()
 
+    def _leave_it_to_others(self) -> None:
+        """Wait for the lease, which is not asked for while this node does not reach the storage."""
+        if self.last_failed and self.keeper.holder not in {"", self._node}:
+            self.last_failed = False
+        if self._rests and not self._reaches():
+            self._not_before = time.monotonic() + TRIED_AGAIN_AFTER_S
+            self._finish_all(StoreBusy(AWAY))
+            return
+        if self._rests:
+            self._rests = False
+            self.keeper.rest_no_longer()
+        self._await_lease()
+
+    def _finish_all(self, error: Exception) -> None:
+        calls, self._calls = self._calls, []
+        for _, call in calls:
+            call.finish(error)
+
     def _failed(self, error: Exception) -> StoreUnavailable:
         """Forget everything, and try again later. Returns the error for callers, of which those that wait get it."""
         self._drop()
@@ -323,12 +355,13 @@ class LakeMover:
         self._failed_in_a_row += 1
         self.last_failed = True
         self._not_before = time.monotonic() + TRIED_AGAIN_AFTER_S
-        calls, self._calls = self._calls, []
-        for _, call in calls:
-            call.finish(failure)
+        self._finish_all(failure)
         if self._failed_in_a_row >= TRIES or isinstance(error, DatabaseSchemaRefused):
             # Perhaps another node can, for example one that reaches the storage, or a newer one.
-            self._failed_in_a_row = 0
+            self._failed_in_a_row, self._rests = 0, True
+            self._not_before = time.monotonic() + RESTS_S
+            self._hand_over(float("inf"))
+        elif self.keeper.wanted:
             self._hand_over()
         return failure
 
@@ -337,11 +370,11 @@ class LakeMover:
         if state is not None:
             state.close()
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, rests_s: float = RESTS_S) -> None:
         with suppress(StoreUnavailable):
             opened = self._connect()
             try:
-                self.keeper.hand_over(opened)
+                self.keeper.hand_over(opened, rests_s)
             finally:
                 opened.close()
 
@@ -354,8 +387,7 @@ class LakeMover:
     def _stop(self) -> None:
         self._drop()
         self.keeper.close()
-        for _, call in self._calls:
-            call.finish(StoreClosed("the server is stopping"))
+        self._finish_all(StoreClosed("the server is stopping"))
 
 
 def _note_move(connection: Any, last_id: int, number: int, contents: Sequence[Content]) -> None:  # noqa: ANN401
@@ -373,6 +405,8 @@ def _note_move(connection: Any, last_id: int, number: int, contents: Sequence[Co
 def _failure(error: Exception) -> StoreUnavailable:
     if isinstance(error, StoreUnavailable):
         return error
-    if isinstance(error, duckdb.Error):
-        return lake_error(error)
+    if isinstance(error, DatabaseAway):
+        return StoreAway(str(error))
+    if isinstance(cause := error.__cause__ if isinstance(error, StartRefused) else error, duckdb.Error):
+        return lake_error(cause)
     return StoreFailed(f"the lake failed: {' '.join(str(error).split())}")

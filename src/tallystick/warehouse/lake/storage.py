@@ -198,7 +198,9 @@ class LakeStorage:
     @contextmanager
     def _opened(self, epoch: int | None, reach: Sequence[Path]) -> Iterator[DuckDbSession]:
         with tempfile.TemporaryDirectory(prefix="tallystick-") as work:
-            store = LakeStore(self._catalogue, self._files, MEMORY_MB, work=Path(work), epoch=epoch, reach=reach)
+            store = LakeStore(
+                self._catalogue, self._files, MEMORY_MB, work=Path(work), epoch=epoch, reach=reach, of_command=True
+            )
             try:
                 store.open()
                 with store.session() as session:

@@ -58,8 +58,8 @@ LOST = (
 )
 """What libpq and PostgreSQL say where a connection of DuckDB to the catalogue was lost."""
 UNREACHED = (
-    "Could not establish connection|Could not connect to server|Connection refused|HTTP 50[023]|timed? ?out"
-    "|Timeout was reached|error for HTTP"
+    "Could not establish connection|Could not connect to server|Connection refused|HTTP (?:code )?(?:429|5\\d\\d)"
+    "|timed? ?out|Timeout was reached|error for HTTP"
 )
 """What DuckDB says where object storage cannot be reached."""
 FILLED_AT_ONCE = 1_000_000
@@ -83,6 +83,7 @@ class LakeStore(Instance):
         exports: another folder of exports; None for the one in ``work``.
         epoch: of the lease; None for reading only.
         reach: further directories that DuckDB may read and write.
+        of_command: whether a command uses it, which waits longer for object storage than a server.
     """
 
     CONFIGURATION: ClassVar[dict[str, Any]] = {
@@ -103,6 +104,7 @@ class LakeStore(Instance):
         exports: Path | None = None,
         epoch: int | None = None,
         reach: Sequence[Path] = (),
+        of_command: bool = False,
     ) -> None:
         super().__init__()
         self.catalogue, self.epoch = catalogue, epoch
@@ -110,7 +112,7 @@ class LakeStore(Instance):
         self.files = self.files.rstrip("/") + "/"
         self.exports = exports.absolute() if exports else work.absolute() / EXPORTS_DIRECTORY
         self._spilled = work.absolute() / SPILLED_DIRECTORY
-        self._memory_mb = memory_mb
+        self._memory_mb, self._of_command = memory_mb, of_command
         self._reach = (self.files, str(self.exports), *(str(folder.absolute()) for folder in reach))
 
     def open(self) -> None:
@@ -174,7 +176,7 @@ class LakeStore(Instance):
         load_extensions(root, (*LAKE, *OBJECT_STORAGE) if in_s3 else LAKE)
         if in_s3:
             add_credentials(root, self.files)
-            limit_waiting(root, writes=self.epoch is not None)
+            limit_waiting(root, of_command=self._of_command)
         self._attach(root)
         allowed = ", ".join(map(quoted, self._reach))
         root.execute(f"SET GLOBAL allowed_directories = [{allowed}]")

@@ -24,13 +24,14 @@ from tallystick.warehouse.duckdb.reader import WarehouseReaders
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.warehouse import WAITING_HITS
 from tallystick.warehouse.lake import lease
+from tallystick.warehouse.lake.bucket import LakeBucket
 from tallystick.warehouse.lake.connecting import Connect, LakeConnection, connected
 from tallystick.warehouse.lake.journal import LakeJournal
 from tallystick.warehouse.lake.migrations import migrate
 from tallystick.warehouse.lake.mover import TRIES, LakeMover
 from tallystick.warehouse.lake.reach import Reach
 from tallystick.warehouse.lake.restoring import refuse_unfinished_restore
-from tallystick.warehouse.lake.store import LakeOutdated, LakeStore, lake_error
+from tallystick.warehouse.lake.store import S3, LakeOutdated, LakeStore, lake_error
 from tallystick.warehouse.types import ChoreCounts, IdempotencyRecord, Loss, NewestIds, Stored, WarehouseMarks
 from tallystick.warehouse.warehouse import seconds
 
@@ -69,6 +70,7 @@ class LakePlace:
         self.catalogue, self.files, self.work, self.exports = catalogue, files, work, exports
         self._writes_mb = memory_mb // 3
         self._reads_mb = memory_mb - self._writes_mb
+        self._bucket = LakeBucket(files, "looks", quick=True) if files.startswith(S3) else None
 
     def reading(self) -> LakeStore:
         """The lake for reading, not opened yet."""
@@ -83,6 +85,10 @@ class LakePlace:
         store = self._store(self._writes_mb, self.work / "writes", epoch)
         store.open()
         return store
+
+    def reached(self) -> bool:
+        """Whether this server reaches the storage of the files now; of a directory, nobody can say."""
+        return self._bucket is None or self._bucket.answers()
 
     def _store(self, memory_mb: int, work: Path, epoch: int | None) -> LakeStore:
         return LakeStore(self.catalogue, self.files, memory_mb, work=work, exports=self.exports, epoch=epoch)
@@ -139,7 +145,7 @@ class LakeWarehouse:
         node = node or f"{socket.gethostname()}-{secrets.token_hex(NODE_BYTES)}"
         await asyncio.to_thread(migrate, connect)
         await asyncio.to_thread(refuse_unfinished_restore, connect)
-        mover = LakeMover(connect, place.opened_for_writing, node, clock)
+        mover = LakeMover(connect, place.opened_for_writing, place.reached, node, clock)
         opening = asyncio.ensure_future(asyncio.to_thread(_opened_for_reading, place, mover, connect))
         try:
             return cls(await asyncio.shield(opening), mover, connect, node, loop, clock)
@@ -238,12 +244,28 @@ class LakeWarehouse:
 
         This node becomes the mover first. An exception of the function undoes the transaction and is raised here.
         """
+        return await self._call(_with_names(function, named), arguments, asks=True)
+
+    async def carry_out(
+        self,
+        function: Callable[Concatenate[DuckDbSession, Arguments], Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """Like ``write``, for a job, but only where this node is the mover already.
+
+        Raises:
+            StoreBusy: it is not: the mover carries out the job.
+        """
+        return await self._call(_with_names(function, named), arguments, asks=False)
+
+    async def _call(self, function: Callable[..., Result], arguments: tuple[Any, ...], *, asks: bool) -> Result:
         future: Future[Result] = self._loop.create_future()
 
         def finish(result: object) -> None:
             resolve_futures(self._loop, [future], [result])
 
-        self._mover.thread.submit(DeferredCall(_with_names(function, named), arguments, finish))
+        self._mover.thread.submit(DeferredCall(function, arguments, finish, asks))
         return await future
 
     async def idempotency_record(self, key: str) -> IdempotencyRecord | None:
