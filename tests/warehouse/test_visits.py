@@ -398,3 +398,29 @@ def test_two_visitors_with_one_session_id_do_not_differ(file: Path) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute("UPDATE visit SET events = 1 WHERE started > ?", [NOW + HOUR])
     assert storage.compare_visits(in_use=False) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "change", [("expire", [(1, NOW + 2)]), ("expire_part", 1, 0, NOW + 2, 100)], ids=["all", "part"]
+)
+async def test_a_change_of_a_visit_leaves_another_one_with_its_number_alone(
+    file: Path, change: tuple[str, Any]
+) -> None:
+    def give_one_number(session: DuckDbSession) -> None:
+        for table in ("hit", "visit", "irregular_visit"):
+            session.connection.execute(f"UPDATE {table} SET session = 7")
+
+    def times(session: WarehouseSession, table: str) -> list[tuple[int, int]]:
+        return [(row["started"], row["ended"]) for row in _rows(session, f"FROM {table} ORDER BY started")]
+
+    later = NOW + 9 * HOUR
+    async with opened_warehouse(file) as warehouse:
+        for begin in (NOW, later):
+            await warehouse.append([a_hit(n, by=begin, created=begin + n, first=False) for n in (1, 2)])
+        await warehouse.write(_judge)
+        await warehouse.write(give_one_number)
+        verb, *arguments = change
+        await warehouse.write(_call, verb, tuple(arguments))
+        assert await warehouse.read(times, "visit") == [(NOW + 2, NOW + 2), (later + 1, later + 2)]
+        await warehouse.write(_judge)
+        assert await warehouse.read(times, "irregular_visit") == [(NOW + 2, NOW + 2), (later + 1, later + 2)]

@@ -22,7 +22,11 @@ BEFORE_ALL = -(1 << 62)
 """``judged_until`` of a warehouse without visits."""
 HITS_AT_ONCE = 5_000_000
 
-_SAME = "irregular_visit.site = judging.site AND irregular_visit.session = judging.session"
+_SAME = (
+    "irregular_visit.site = judging.site AND irregular_visit.session = judging.session"
+    " AND irregular_visit.started <= judging.ended AND irregular_visit.ended >= judging.started"
+)
+"""Two visits of older versions may have one number by chance, at different times: each has an entry of its own."""
 _IS_IN_ROW = "(events = 0 AND pageviews <= 2)"
 """Whether the visit's row says everything about its hits."""
 _REGULAR_BY_ROW = (
@@ -63,8 +67,11 @@ def judge(connection: Connection) -> None:
         # The times are those before or after the change: a visit that is there still lies partly in them.
         near = f"ended BETWEEN {int(began)} AND {until} AND started <= {int(ended)}"
         _collect(connection, f"(SELECT * FROM visit WHERE {near}) SEMI JOIN ({changed}) USING (site, session)")
-        # Some of these are no visits any more.
-        connection.execute(f"DELETE FROM irregular_visit WHERE (site, session) IN ({changed})")
+        # Some of these are no visits any more. An entry from another time is that of another visit with this number.
+        connection.execute(
+            f"DELETE FROM irregular_visit WHERE (site, session) IN ({changed})"
+            f" AND ended >= {int(began)} AND started <= {int(ended)}"
+        )
         _judge(connection)
     _collect(connection, f"visit WHERE ended > {until}")
     _judge(connection)

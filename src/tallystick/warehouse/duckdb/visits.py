@@ -226,7 +226,11 @@ def expired(connection: Connection, sites: Sequence[int], before: Sequence[int])
     """
     limits = [list(sites), list(before)]
     removed = f"SELECT visit.site, session FROM visit, {_LIMITS} WHERE visit.site = kept.site AND ended < before"
-    connection.execute(f"DELETE FROM irregular_visit WHERE (site, session) IN ({removed})", limits)
+    connection.execute(
+        f"DELETE FROM irregular_visit USING {_LIMITS} WHERE irregular_visit.site = kept.site AND ended < before"
+        f" AND (irregular_visit.site, session) IN ({removed})",
+        limits,
+    )
     connection.execute(f"DELETE FROM visit USING {_LIMITS} WHERE visit.site = kept.site AND ended < before", limits)
     crossing = f"SELECT visit.* FROM visit, {_LIMITS} WHERE visit.site = kept.site AND started < before"
     select = f"CREATE TEMP TABLE touched AS {crossing}"
@@ -246,7 +250,8 @@ def part_expired(connection: Connection, site: int, since: int, before: int) -> 
     near = f"visit WHERE site = {site:d} AND ended >= {since:d} AND started < {before:d}"
     within = f"{near} AND started >= {since:d} AND ended < {before:d}"
     connection.execute(
-        f"DELETE FROM irregular_visit WHERE site = {site:d} AND session IN (SELECT session FROM {within})"
+        f"DELETE FROM irregular_visit WHERE site = {site:d} AND started >= {since:d} AND ended < {before:d}"
+        f" AND session IN (SELECT session FROM {within})"
     )
     connection.execute(f"DELETE FROM {within}")
     with _touched(connection, f"CREATE TEMP TABLE touched AS SELECT * FROM {near}", []):
@@ -263,15 +268,20 @@ def _touched(connection: Connection, select: str, parameters: Sequence[object]) 
 
 
 def recompute(connection: Connection) -> None:
-    """Compute the visits in ``touched`` anew, from their hits between ``started`` and ``ended``."""
+    """Compute the visits in ``touched`` anew, from their hits between ``started`` and ``ended``.
+
+    Another visit of that session's number, at another time, stays as it is (see ``_of_equal_ids``).
+    """
     connection.execute(
         "DELETE FROM visit USING touched WHERE visit.site = touched.site AND visit.session = touched.session"
+        " AND visit.started <= touched.ended AND visit.ended >= touched.started"
     )
     ((began, ended),) = connection.execute("SELECT min(started), max(ended) FROM touched").fetchall()
     if began is None:
         return
     hits = (
-        f"(SELECT {hit_columns()} FROM hit SEMI JOIN touched USING (site, session)"
+        f"(SELECT {hit_columns()} FROM hit SEMI JOIN touched ON hit.site = touched.site"
+        " AND hit.session = touched.session AND hit.created BETWEEN touched.started AND touched.ended"
         f" WHERE bot = 0 AND created BETWEEN {int(began)} AND {int(ended)})"
     )
     connection.execute(f"INSERT INTO visit {visits_of(hits)}")
