@@ -22,7 +22,8 @@ def accessibility_problems(page: Page, *rules: str) -> list[tuple[str, list[str]
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
-    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    # Style sheets are loaded and parsed once more for rules that are still tried out, and not asked for here.
+    options: dict[str, Any] = {"resultTypes": ["violations"], "preload": {"assets": ["media"]}}
     if rules:
         options["runOnly"] = {"type": "rule", "values": rules}
     return [(rule, elements) for rule, elements in page.evaluate(_RUN, options)]

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from support.analytics import FIREFOX
-from support.browsing import AS_A_PERSON, opened_browser, wait_until, website
+from support.browsing import AS_A_PERSON, launched, opened_browser, wait_until, website
 from support.pages import PASSWORD
 from support.proxies import PROXIES, Ports, proxy_before
 from support.server import RunningServer, running_server
@@ -21,6 +21,8 @@ from support.server import RunningServer, running_server
 pytestmark = pytest.mark.browser
 
 SOON_MS = 20_000
+WITHOUT_A_NETWORK = "nginx-path"
+"""The proxy behind which the network is lost: the worker and the scripts are the same behind any."""
 HOST, BASE = PROXIES["nginx-path"].host, PROXIES["nginx-path"].base_path
 
 
@@ -32,11 +34,18 @@ class Behind(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def browser(whole_chromium: str) -> Iterator[Browser]:
-    """The shell does not notice that the network is gone; workers need certificates without errors."""
+def browsers(chromium: str, whole_chromium: str) -> Iterator[dict[str, Browser]]:
+    """By the name of the proxy: the shell does not notice that the network is gone, which is tried behind one.
+
+    Workers need certificates without errors.
+    """
     rules = f"--host-resolver-rules=MAP *.test 127.0.0.1, MAP {HOST} 127.0.0.1"
-    with opened_browser(whole_chromium, AS_A_PERSON, "--ignore-certificate-errors", rules) as opened:
-        yield opened
+    options = (AS_A_PERSON, "--ignore-certificate-errors", rules)
+    with (
+        opened_browser(chromium, *options) as shell,
+        launched(shell.browser_type, whole_chromium, *options) as whole,
+    ):
+        yield {WITHOUT_A_NETWORK: whole, "caddy-path": shell}
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +99,8 @@ def shown(page: Page, value: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["nginx-path", "caddy-path"])
-def test_everything_is_under_the_path(browser: Browser, behind: Behind, name: str) -> None:
+def test_everything_is_under_the_path(browsers: dict[str, Browser], behind: Behind, name: str) -> None:
+    browser = browsers[name]
     url = f"https://{HOST}:{behind.ports[name].https}{BASE}/"
     with browser.new_context(base_url=url, user_agent=FIREFOX) as context:
         watched, page = Watched(context), context.new_page()
@@ -100,7 +110,7 @@ def test_everything_is_under_the_path(browser: Browser, behind: Behind, name: st
         assert {each["path"] for each in context.cookies()} == {BASE}
         see_a_visit_arrive(browser, page, url, f"/hello-{name}")
         count_on_two_pages(page, url)
-        if name == "nginx-path":  # the worker and the scripts are the same behind any proxy
+        if name == WITHOUT_A_NETWORK:
             count_without_a_network(page, watched)
             see_numbers_on_another_website(browser, url)
         page.goto("sites")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from support.accessibility import accessibility_problems
-from support.browsing import scanned, wait_until
+from support.accessibility import OF_COLORS, accessibility_problems
+from support.browsing import launched, scanned, wait_until
 from support.pages import PASSWORD
 from support.server import RunningServer, running_server
 
@@ -38,9 +38,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="module")
-def chromium(whole_chromium: str) -> str:
+def whole_browser(browser: Browser, whole_chromium: str) -> Iterator[Browser]:
     """The shell does not notice that the network is gone."""
-    return whole_chromium
+    with launched(browser.browser_type, whole_chromium) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,14 @@ def test_two_devices_see_each_others_presses(browser: Browser, server: RunningSe
     page.close()
 
 
-def test_presses_without_a_network_are_counted_once_each(ada: BrowserContext) -> None:
+def test_presses_without_a_network_are_counted_once_each(
+    whole_browser: Browser, server: RunningServer, ada: BrowserContext
+) -> None:
+    with whole_browser.new_context(base_url=server.url, storage_state=ada.storage_state()) as context:
+        press_without_a_network(context)
+
+
+def press_without_a_network(ada: BrowserContext) -> None:
     page = new_counter(ada, "Offline cups")
     lost: list[str] = []
 
@@ -179,9 +187,9 @@ def test_presses_without_a_network_are_counted_once_each(ada: BrowserContext) ->
     page.close()
 
 
-def test_an_installed_counter_opens_and_counts_while_the_server_is_away(browser: Browser, tmp_path: Path) -> None:
+def test_an_installed_counter_opens_and_counts_while_the_server_is_away(whole_browser: Browser, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with running_server(data, "--rate-limit", "off") as first, browser.new_context(base_url=first.url) as context:
+    with running_server(data, "--rate-limit", "off") as first, whole_browser.new_context(base_url=first.url) as context:
         set_up(context, first)
         page = new_counter(context, "Cups on the way")
         address = page.url.partition("?")[0]
@@ -263,7 +271,7 @@ def test_counters_work_without_scripts_and_fit(browser: Browser, server: Running
             note_complaints(page, complaints)
             for path in ("/counters", *(address + end for end in ("", "/log", "/people", "/settings"))):
                 page.goto(path)
-                assert accessibility_problems(page) == [], path
+                assert accessibility_problems(page, *(OF_COLORS if scheme == "dark" else ())) == [], path
                 for width in (360, 1600):
                     page.set_viewport_size({"width": width, "height": 800})
                     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
