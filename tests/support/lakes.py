@@ -33,9 +33,17 @@ _urls: dict[Path, str] = {}
 
 
 class QuickLakeStore(LakeStore):
-    """A lake that is opened quickly: to verify the signatures of its extensions takes half a second."""
+    """A lake for tests in this process.
 
-    CONFIGURATION: ClassVar[dict[str, Any]] = {**LakeStore.CONFIGURATION, "allow_unsigned_extensions": True}
+    To verify the signatures of its extensions takes half a second. And a second thread of DuckDB looks again and again
+    whether the catalogue has answered the first one. Servers that are processes do and have both.
+    """
+
+    CONFIGURATION: ClassVar[dict[str, Any]] = {
+        **LakeStore.CONFIGURATION,
+        "allow_unsigned_extensions": True,
+        "threads": 1,
+    }
 
 
 class LakeBehindJournal(QuickLakeStore):
