@@ -20,6 +20,7 @@ from support.blocking import blocking_calls_refused
 from support.generated import build_when_they_run, built
 from support.postgres import Postgres
 from support.prepared import copy_migrated_ledger
+from support.rewritten import rewrite_a_share
 from support.server import RunningServer, running_server
 from support.templates import keep_compiled_templates
 from support.whole import Whole, name_of_its_own
@@ -46,10 +47,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """What is collected stays to the end: looking for garbage in it, again and again, takes as long as many tests."""
     gc.disable()
     try:
+        rewrite_a_share(session.config)
         return (yield)
     finally:
         gc.freeze()
