@@ -30,7 +30,7 @@ class ForkedProcess:
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: str | Path) -> None:
         output, prints_to = _forks.Pipe(duplex=False)
-        self._process = _forked(arguments, environment, folder, prints_to, prints_to)
+        self._process = _forked(arguments, environment, folder, _Ends(None, prints_to, prints_to))
         prints_to.close()
         self.stdout: TextIO = os.fdopen(os.dup(output.fileno()), encoding="utf-8")
         output.close()
@@ -77,7 +77,7 @@ def forked_command(
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
         prints_to, complains_to = (Connection(os.dup(file.fileno()), readable=False) for file in (out, err))
-        process = _forked(arguments, environment, folder, prints_to, complains_to)
+        process = _forked(arguments, environment, folder, _Ends(None, prints_to, complains_to))
         prints_to.close()
         complains_to.close()
         process.join(timeout)
@@ -89,12 +89,31 @@ def forked_command(
         return subprocess.CompletedProcess([*arguments], process.exitcode, out.read(), err.read())
 
 
+def forked_on_terminal(
+    arguments: Sequence[str], environment: Mapping[str, str], folder: str | Path, terminal: int
+) -> ForkServerProcess:
+    """Run ``tallystick`` with arguments on a terminal; it has begun, and has the terminal open.
+
+    Args:
+        terminal: a descriptor of it, which is closed here.
+    """
+    end = Connection(terminal)
+    process = _forked(arguments, environment, folder, _Ends(end, end, end))
+    end.close()
+    return process
+
+
+class _Ends(NamedTuple):
+    reads_from: Connection | None
+    prints_to: Connection
+    complains_to: Connection
+
+
 class _Command(NamedTuple):
     arguments: Sequence[str]
     environment: Mapping[str, str]
     folder: str
-    prints_to: Connection
-    complains_to: Connection
+    ends: _Ends
     templates: Path | None
 
 
@@ -102,10 +121,9 @@ def _forked(
     arguments: Sequence[str],
     environment: Mapping[str, str],
     folder: str | Path,
-    prints_to: Connection,
-    complains_to: Connection,
+    ends: _Ends,
 ) -> ForkServerProcess:
-    command = _Command(arguments, dict(environment), str(folder), prints_to, complains_to, Kept.folder)
+    command = _Command(arguments, dict(environment), str(folder), ends, Kept.folder)
     process = _forks.Process(target=_run, args=(command,), daemon=True)
     with _path_in_environment():
         process.start()
@@ -132,10 +150,14 @@ def _run(command: _Command) -> None:
 
     if command.templates:
         keep_compiled_templates(command.templates)
-    os.dup2(command.prints_to.fileno(), 1)
-    os.dup2(command.complains_to.fileno(), 2)
-    command.prints_to.close()
-    command.complains_to.close()
+    for number, end in enumerate(command.ends):
+        if end is not None:
+            os.dup2(end.fileno(), number)
+    for end in command.ends:
+        if end is not None:
+            end.close()
+    if command.ends.reads_from is not None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  # stays open
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # stays open
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
     os.environ.clear()

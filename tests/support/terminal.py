@@ -2,12 +2,11 @@
 
 import os
 import pty
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from support.forked import forked_on_terminal
 from support.server import clean_environment
 
 
@@ -21,15 +20,8 @@ def on_a_terminal(
         answers: question -> what is typed when the screen shows it, for questions that forget what was typed before.
     """
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tallystick", *map(str, arguments)],
-        env=clean_environment(COLUMNS="100", TERM="xterm", NO_COLOR="1"),
-        cwd=directory,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
+    environment = clean_environment(COLUMNS="100", TERM="xterm", NO_COLOR="1")
+    process = forked_on_terminal([*map(str, arguments)], environment, directory, theirs)
     os.write(ours, typed.encode())
     screen, waiting = b"", dict(answers)
     try:
@@ -41,4 +33,6 @@ def on_a_terminal(
         pass  # Linux tells the end of a terminal by an error
     finally:
         os.close(ours)
-    return process.wait(timeout=30), screen.decode()
+    process.join(30)
+    assert process.exitcode is not None
+    return process.exitcode, screen.decode()
