@@ -152,7 +152,7 @@ def test_a_storage_that_is_away_is_given_up(
 ) -> None:
     url, door = fresh_database(), Door(storage.port)
     monkeypatch.setenv(ENDPOINT, door.url)
-    monkeypatch.setattr(object_storage, "SERVER_WAITS_S", 1)
+    monkeypatch.setattr(object_storage, "MOVER_WAITS_S", 1)
     monkeypatch.setattr(object_storage, "TRIED_AGAIN", 0)
     writer = QuickLakeStore(url, f"s3://{BUCKET}/away", MEMORY_MB, work=tmp_path, epoch=1)
     writer.open()

@@ -20,6 +20,7 @@ from tallystick.warehouse import Warehouse, WarehouseWriteSession
 from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.lake import mover, moves
+from tallystick.warehouse.lake import warehouse as module
 from tallystick.warehouse.lake.chores import Chores
 from tallystick.warehouse.lake.reach import Reach
 from tallystick.warehouse.lake.warehouse import WAITING_READS, LakeWarehouse
@@ -119,7 +120,8 @@ def _refusing(session: WarehouseWriteSession) -> None:
     raise Conflicting
 
 
-async def test_an_instance_that_has_failed_is_opened_again_for_the_next_read(two: Two) -> None:
+async def test_a_wait_for_the_mover_is_known_after_it_has_ended(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also, an instance that has failed is opened again for the next read."""
     one, _ = two
     await one.append([a_hit(1)])
     assert await ids_of(one) == [1]
@@ -128,6 +130,13 @@ async def test_an_instance_that_has_failed_is_opened_again_for_the_next_read(two
     root.close()
     assert await ids_of(one) == [1]
     assert one._store._root not in {None, root}  # noqa: SLF001
+    before = time.monotonic()
+    await one.complete()
+    assert not one.was_incomplete(before)
+    monkeypatch.setattr(module, "LATE_AFTER_S", 0)
+    await one.complete()
+    assert one.was_incomplete(before)
+    assert not one.was_incomplete(time.monotonic() + 1)
 
 
 async def test_reads_that_wait_for_the_mover_are_bounded(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:

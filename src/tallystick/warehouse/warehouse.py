@@ -370,9 +370,12 @@ class Warehouse(Protocol):
     losses: Sequence[Loss]
     shared: bool
 
-    @property
-    def incomplete(self) -> bool:
-        """Whether reads have been waiting for seconds for acknowledged hits that another server is to store."""
+    def was_incomplete(self, since: float) -> bool:
+        """Whether reads have waited for seconds for acknowledged hits that another server is to store.
+
+        Args:
+            since: only waits that have not ended before, on the monotonic clock.
+        """
         ...
 
     @property

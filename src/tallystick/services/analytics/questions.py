@@ -5,6 +5,7 @@ of its answer get their names afterwards. An answer is kept until a hit, a chang
 """
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -238,11 +239,12 @@ class Questions:
             turn.end()
 
     async def _within_its_time(self, find: Callable[[], Awaitable[Result]]) -> Result:
+        began = time.monotonic()
         try:
             async with asyncio.timeout(self._within):
                 return await find()
         except TimeoutError as error:
-            if self._warehouse.incomplete:
+            if self._warehouse.was_incomplete(began):
                 msg = "the statistics lack hits of the last seconds"
                 raise StoreBusy(msg) from error
             raise QuestionTooLong(self._within) from error

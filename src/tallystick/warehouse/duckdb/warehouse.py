@@ -52,7 +52,7 @@ class DuckDbWarehouse:
         self._readers = WarehouseReaders(store)
         self.exports = store.file.with_name(EXPORTS_DIRECTORY)
         self.owned_until = float("inf")
-        self.shared = self.incomplete = False
+        self.shared = False
 
     @classmethod
     async def open(  # noqa: PLR0913  # independent options
@@ -173,6 +173,10 @@ class DuckDbWarehouse:
 
     async def complete(self) -> None:
         """Do nothing: no other server stores hits."""
+
+    def was_incomplete(self, since: float) -> bool:  # noqa: ARG002  # of the protocol
+        """No other server stores hits."""
+        return False
 
     async def write(
         self,

@@ -14,18 +14,20 @@ REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Of other storages than Amazon's, for example ``https://minio.example:9000``."""
 
-SERVER_WAITS_S, COMMAND_WAITS_S = 10, 30
+READER_WAITS_S, MOVER_WAITS_S, COMMAND_WAITS_S = 4, 10, 30
 """How long one request to the storage may take, to its last byte: at most a file of some megabytes. DuckDB gives a file
-that is sent half as much again. A server is held up for so long by one that is never answered, also when the storage is
-back; a restore may write from afar."""
+that is sent half as much again. A reader has failed twice before a question's ten seconds are over, so that its answer
+is about the storage. A mover is held up for so long by a request that is never answered, also when the storage is back;
+a restore may write from afar."""
 TRIED_AGAIN = 1
-"""How often a failed request is repeated: a reader gives up within half a minute, with DuckDB's defaults in two. A file
-is sent once more, with as many repetitions, before it has failed: a mover gives up after a minute."""
+"""How often a failed request is repeated: a reader gives up within ten seconds, with DuckDB's defaults in two minutes.
+A file is sent once more, with as many repetitions, before it has failed: a mover gives up after a minute."""
 
 
-def limit_waiting(connection: Connection, *, of_command: bool) -> None:
+def limit_waiting(connection: Connection, *, writes: bool, of_command: bool) -> None:
     """Let an instance give a storage up that does not answer."""
-    connection.execute(f"SET GLOBAL http_timeout = {COMMAND_WAITS_S if of_command else SERVER_WAITS_S}")
+    seconds = COMMAND_WAITS_S if of_command else MOVER_WAITS_S if writes else READER_WAITS_S
+    connection.execute(f"SET GLOBAL http_timeout = {seconds}")
     connection.execute(f"SET GLOBAL http_retries = {TRIED_AGAIN}")
 
 

@@ -176,7 +176,7 @@ class LakeStore(Instance):
         load_extensions(root, (*LAKE, *OBJECT_STORAGE) if in_s3 else LAKE)
         if in_s3:
             add_credentials(root, self.files)
-            limit_waiting(root, of_command=self._of_command)
+            limit_waiting(root, writes=self.epoch is not None, of_command=self._of_command)
         self._attach(root)
         allowed = ", ".join(map(quoted, self._reach))
         root.execute(f"SET GLOBAL allowed_directories = [{allowed}]")

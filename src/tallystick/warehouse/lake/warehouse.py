@@ -124,7 +124,8 @@ class LakeWarehouse:
         self._waiting_reads = WaitingPlaces(WAITING_READS, "too many requests are waiting")
         self._looking: Task[None] | None = None
         self._next_look: Task[None] | None = None
-        self._look_began = 0.0
+        self._look_began, self._late_until = 0.0, float("-inf")
+        """When the newest look began, and when one that took long ended."""
 
     @classmethod
     async def open(cls, connect: Connect, place: LakePlace, clock: Callable[[], int] = seconds, node: str = "") -> Self:
@@ -222,17 +223,20 @@ class LakeWarehouse:
             self._next_look.add_done_callback(lambda look: look.cancelled() or look.exception())
         return self._next_look
 
-    @property
-    def incomplete(self) -> bool:
-        """Whether reads have been waiting for the mover for longer than a move takes."""
+    def was_incomplete(self, since: float) -> bool:
+        """Whether reads have waited for the mover for longer than a move takes, and not only before a moment."""
         waits = self._looking is not None and not self._looking.done()
-        return waits and time.monotonic() - self._look_began > LATE_AFTER_S
+        return self._late_until >= since or (waits and time.monotonic() - self._look_began > LATE_AFTER_S)
 
     async def _look(self, before: Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
         self._looking, self._next_look, self._look_began = self._next_look, None, time.monotonic()
-        await self._loop.run_in_executor(self._asking, self._reach.wait)
+        try:
+            await self._loop.run_in_executor(self._asking, self._reach.wait)
+        finally:
+            if (now := time.monotonic()) - self._look_began > LATE_AFTER_S:
+                self._late_until = now
 
     async def write(
         self,
