@@ -13,6 +13,24 @@ _RUN = """
   violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))
 """
 
+_REMEMBER_COLORS = """
+() => {
+  const { prototype } = axe.commons.color.Color;
+  const parse = prototype.parseString;
+  const parsed = new Map();
+  prototype.parseString = function (text) {
+    if (parsed.has(text)) {
+      [this.red, this.green, this.blue, this.alpha] = parsed.get(text);
+    } else {
+      parse.call(this, text);
+      parsed.set(text, [this.red, this.green, this.blue, this.alpha]);
+    }
+    return this;
+  };
+}
+"""
+"""axe reads the same few colors thousands of times a page, which is a fifth of its work."""
+
 
 def accessibility_problems(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
     """What axe finds on a page: rules, and the elements that break them.
@@ -22,6 +40,7 @@ def accessibility_problems(page: Page, *rules: str) -> list[tuple[str, list[str]
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
+        page.evaluate(_REMEMBER_COLORS)
     # Style sheets are loaded and parsed once more for rules that are still tried out, and not asked for here.
     options: dict[str, Any] = {"resultTypes": ["violations"], "preload": {"assets": ["media"]}}
     if rules:
