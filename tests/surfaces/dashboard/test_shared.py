@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+import pytest_asyncio
 
 from builders import NOW
 from support.analytics import CHROME, Analytics
@@ -45,6 +46,13 @@ async def everybody(tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def looked_at(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One for tests that add links and look: what has been asked once need not be computed again."""
+    async with world(tmp_path_factory.mktemp("world") / "data") as made:
+        yield made
+
+
 async def a_link(everybody: World, name: str, site: str = "own", **fields: Any) -> tuple[SharedLink, str]:
     ledger = everybody.analytics.services.ledger
     link = SharedLink(site=everybody.sites[site].id, name=name, **fields)
@@ -78,10 +86,15 @@ GUEST_COOKIE: Mapping[str, str] = MappingProxyType({"cookie": "tallystick-guest=
 # Who sees what.
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("person", [GUEST, *PEOPLE])
-async def test_a_link_shows_the_same_to_everybody_and_nothing_of_other_sites(everybody: World, person: str) -> None:
+async def test_a_link_shows_the_same_to_everybody_and_nothing_of_other_sites(looked_at: World, person: str) -> None:
+    everybody = looked_at
     _, secret = everybody.links["foreign"]
-    expired, gone = await a_link(everybody, "Gone", expires=NOW * 2), await a_link(everybody, "Withdrawn")
+    expired, gone = (
+        await a_link(everybody, f"Gone for {person}", expires=NOW * 2),
+        await a_link(everybody, f"Withdrawn from {person}"),
+    )
     ledger = everybody.analytics.services.ledger
     await ledger.write(withdraw_shared_link, 1, gone[0].id, NOW)
     await ledger.write(change_shared_link, 1, expired[0].id, SharedLinkChanges(expires=1), 0)
@@ -329,9 +342,11 @@ REFUSED = (
 )
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("query", REFUSED)
-async def test_filters_do_not_tell_what_is_not_shown(everybody: World, query: str) -> None:
-    _, secret = await a_link(everybody, "Pages only", panels=("pages",))
+async def test_filters_do_not_tell_what_is_not_shown(looked_at: World, query: str) -> None:
+    everybody = looked_at
+    _, secret = await a_link(everybody, f"Pages only, {query}", panels=("pages",))
     for path in ("", "/pages"):
         answer = await everybody.analytics.ask(f"/share/{secret}{path}.json?{query}")
         assert answer.status == 400, (path, answer.text)
@@ -370,10 +385,12 @@ async def test_words_search_pages_only_where_pages_are_shown(everybody: World) -
     assert answer.status == 400
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("goal", ["Visit+/own/a", "Visit+/own*", "Signup,Visit+/own/a", "!Visit+/own/a"])
-async def test_goals_do_not_tell_of_pages_that_are_not_shown(everybody: World, goal: str) -> None:
-    _, hidden = await a_link(everybody, "Goals only", panels=("goals",))
-    _, shown = await a_link(everybody, "Goals and pages", panels=("goals", "pages"))
+async def test_goals_do_not_tell_of_pages_that_are_not_shown(looked_at: World, goal: str) -> None:
+    everybody = looked_at
+    _, hidden = await a_link(everybody, f"Goals only, {goal}", panels=("goals",))
+    _, shown = await a_link(everybody, f"Goals and pages, {goal}", panels=("goals", "pages"))
     whole = "goal+is+" + ",".join(f'"{name.lstrip("!")}"' for name in goal.split(","))
     done = f"has+done+({whole})"
     for query in (f"goal={goal}", f"filter={whole}", f"filter={done}"):
