@@ -1,5 +1,6 @@
 """Templates of pages, compiled once for all applications of a test run, whichever process they are in."""
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ class CompiledTemplates(FileSystemBytecodeCache):
         # Filters of constants are carried out while a template is compiled, and they speak the environment's language.
         language: Any = bucket.environment.globals["language"]
         return str(Path(self.directory) / f"{language.code}-{bucket.key}-{bucket.checksum}")
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep a template, unless nothing can be written, as on the full disks of some tests."""
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
 
 
 def keep_compiled_templates(folder: Path) -> None:
