@@ -36,12 +36,11 @@ ON_LAKE := $(ON_BOTH) $(addprefix tests/questions/test_,funnels.py marking.py su
 test-nodes: .venv-nodes/.dev ## The shared warehouse's tests, and those of both on its version of DuckDB
 	$(MAKE) --jobs=2 --output-sync=target nodes-that-fail nodes-answer
 
-# At once: nodes that fail are mostly waited for.
+# At once: nodes that fail are mostly waited for, and the embedded warehouse answers beside them. Lakes take longest.
 nodes-that-fail:
-	$(NODES) tests/lake
+	$(NODES) tests/lake $(ON_BOTH)
 
 nodes-answer:
-	$(NODES) $(ON_BOTH)
 	TALLYSTICK_TEST_WAREHOUSE=lake $(NODES) $(ON_LAKE)
 
 lint: .venv/.dev ## Format, lint, import rules, class names, types
