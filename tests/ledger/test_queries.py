@@ -36,6 +36,7 @@ def test_no_two_queries_have_one_name(folder: str) -> None:
 
 
 OF_SEVERAL_SERVERS = (
+    "backup_note",
     "clock",
     "common_secret",
     "counter_upload",
