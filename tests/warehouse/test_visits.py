@@ -235,6 +235,21 @@ async def test_a_judged_visit_that_is_gone_is_not_entered_any_more(file: Path) -
         await assert_follows(warehouse, judged=True)
 
 
+@pytest.mark.parametrize(("verb", "arguments"), [("delete_paths", ((2,),)), ("merge_paths", ((2,), 1))])
+async def test_a_visit_is_regular_once_the_page_of_its_event_is_no_other(
+    file: Path, verb: str, arguments: tuple[Any, ...]
+) -> None:
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit(1, by=1), a_hit(5, by=1, event=True, page=2)])
+        await warehouse.write(_judge)
+        assert await warehouse.read(lambda session: _rows(session, "SELECT judged FROM irregular_visit")) == [
+            {"judged": True}
+        ]
+        await warehouse.write(_call, verb, (1, *arguments))
+        await warehouse.write(_judge)
+        await assert_follows(warehouse, judged=True)
+
+
 @pytest.mark.parametrize("at_once", [3, 1_000])
 async def test_visits_of_hits_from_before_are_computed_once(
     file: Path, monkeypatch: pytest.MonkeyPatch, at_once: int

@@ -33,6 +33,7 @@ def delete_site(session: QuerySession, site: int) -> int:
 def delete_paths(session: QuerySession, site: int, paths: Sequence[int]) -> int:
     """Remove all hits of some paths; other paths' events that happened there have no page. Returns their number."""
     session.sessions_outdated = True
+    session.queries.judge_visits_with_events_on(session.connection, site=site, paths=_json(paths))
     session.queries.forget_pages(session.connection, site=site, paths=_json(paths))
     with visits.touched(session.connection, _OF_PATHS, [site, list(paths)]):
         return int(session.queries.delete_paths(session.connection, site=site, paths=_json(paths)))
@@ -44,6 +45,7 @@ def merge_paths(session: QuerySession, site: int, paths: Sequence[int], into: in
     Events that happened on one of these pages have happened on the other one.
     """
     session.sessions_outdated = True
+    session.queries.judge_visits_with_events_on(session.connection, site=site, paths=_json(paths))
     session.queries.move_pages(session.connection, site=site, paths=_json(paths), into=into)
     with visits.touched(session.connection, _OF_PATHS, [site, [*paths, into]]):
         moved = int(session.queries.move_paths(session.connection, site=site, paths=_json(paths), into=into))
