@@ -1020,7 +1020,7 @@ async def from_service(analytics: Analytics, question: Question) -> list[list[An
 def from_hits(session: WarehouseSession, question: Question, names: Names, zone: Any) -> list[dict[Any, Any]]:
     """The answers of the oracle and of the plan that reads hits only, with names; without pages and order."""
     assert isinstance(session, DuckDbSession)
-    hits = session.connection.execute("SELECT * FROM hit")
+    hits = session.connection.execute("SELECT * REPLACE (CAST(width AS UINTEGER) AS width) FROM hit")
     columns = [column[0] for column in hits.description or ()]
     rows = [dict(zip(columns, row, strict=True)) for row in hits.fetchall()]
     general = answer_in_ids(session, question, general=True)

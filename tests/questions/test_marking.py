@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.questions import passing_ids
 from tallystick.warehouse.types import EVERY_ID
 
-world = cache(a_world)
+world = cache(partial(a_world, long_visits=False))
 UTC = ZoneInfo("UTC")
 OF_BOTS: st.SearchStrategy[FilterExpression] = st.one_of(
     matches([PAGE, BOT, HOST, COUNTRY]), matches([PAGE, BOT]).map(HasDone), matches([PAGE]).map(Not), CONDITIONS
@@ -47,7 +47,9 @@ def markings(draw: st.DrawFn) -> tuple[int, Question, int]:
 
 
 def rows_in(known: World) -> list[Row]:
-    result = known.session.connection.execute("SELECT * FROM hit ORDER BY id")
+    result = known.session.connection.execute(
+        "SELECT * REPLACE (CAST(width AS UINTEGER) AS width) FROM hit ORDER BY id"
+    )
     names = [column[0] for column in result.description]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 

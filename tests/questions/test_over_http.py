@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from conftest import EXAMPLES
-from questions.wire import COLUMNS, DIMENSIONS, PROPS, UNITS, Asked, Known, expected, figures_in, with_names
+from questions.wire import DIMENSIONS, PROPS, SELECTED, UNITS, Asked, Known, expected, figures_in, with_names
 from support.analytics import Analytics
 from support.telling import a_visit, tell
 from support.warehouses import rows
@@ -228,7 +228,7 @@ async def test_made_up_queries_have_the_oracles_answers(analytics: Analytics) ->
 async def stored_hits(analytics: Analytics) -> list[dict[str, Any]]:
     """The stored hits as the oracle takes them."""
     names = await _names(analytics)
-    stored = await rows(analytics.services.warehouse, COLUMNS)
+    stored = await rows(analytics.services.warehouse, SELECTED)
     return with_names(stored, names["path"], names["campaign"])
 
 

@@ -17,6 +17,8 @@ COLUMNS = (
     " system, system_version, country, region, language, width, utm_source, utm_medium, utm_content, utm_term, source,"
     " channel, page, props, interactive, device"
 )
+SELECTED = COLUMNS.replace(" width,", " CAST(width AS UINTEGER),")
+"""``COLUMNS`` of stored hits, whose widths are texts."""
 PROPS: Mapping[str, list[str]] = {"plan": ["", "pro", "Free", 'a"b\\'], "a b": ["", "1", "ü"]}
 
 

@@ -95,8 +95,12 @@ class World(NamedTuple):
     session: DuckDbSession
 
 
-def a_world(begin: int) -> World:
-    """Hits of some days; visits cross hours, midnights and changes of the clocks."""
+def a_world(begin: int, *, long_visits: bool = True) -> World:
+    """Hits of some days; visits cross hours, midnights and changes of the clocks.
+
+    Args:
+        long_visits: in half of the worlds, visits of some pages look like those whose row has no list of their pages.
+    """
     random = Random(begin)  # made-up data
     rows = []
     for session in range(1, 70):
@@ -118,7 +122,7 @@ def a_world(begin: int) -> World:
         if random.random() < 0.1:  # retention, imports and limits of memory leave visits with none or two of them
             row["first"] = not row["first"]
         known.add(key)
-    return World(begin, rows, _session(rows))
+    return World(begin, rows, _session(rows, long_visits=long_visits and begin in BEGINNINGS[::2]))
 
 
 def _row(random: Random, site: int, session: int, created: int, texts: dict[str, str]) -> Row:
@@ -140,7 +144,7 @@ def _row(random: Random, site: int, session: int, created: int, texts: dict[str,
     }
 
 
-def _session(rows: list[Row]) -> DuckDbSession:
+def _session(rows: list[Row], *, long_visits: bool) -> DuckDbSession:
     connection = _empty_tables()
     names = list(rows[0])
     marks = ", ".join("?" * len(names))
@@ -152,6 +156,8 @@ def _session(rows: list[Row]) -> DuckDbSession:
     connection.execute("COMMIT")
     people = f"(SELECT {visits.hit_columns()} FROM hit WHERE bot = 0 AND session <> 0)"
     connection.execute(f"INSERT INTO visit {visits.visits_of(people)}")
+    if long_visits:
+        connection.execute("UPDATE visit SET inner_pages = NULL WHERE pageviews > 4")
     regular.judge_all(connection)
     connection.execute("UPDATE mark SET judged_until = (SELECT quantile_disc(ended, 0.7) FROM visit)")
     return DuckDbSession(connection, named_queries())

@@ -182,7 +182,7 @@ async def test_without_single_hits_only_the_hour_is_kept(house: House) -> None:
 async def test_new_settings_hold_at_once(house: House) -> None:
     await house.record(an_arrival(width=100))
     await house.record(an_arrival(width=100), site=a_site(collect=int(Collect.NOTHING)))
-    assert await rows(house.warehouse, "width") == [(100,), (0,)]
+    assert await rows(house.warehouse, "CAST(width AS INTEGER)") == [(100,), (0,)]
 
 
 async def the_site(house: House) -> Site:

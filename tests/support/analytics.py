@@ -171,7 +171,7 @@ class Analytics:
 
     async def widths(self) -> list[int]:
         """The width of every hit's screen."""
-        return [width for (width,) in await rows(self.services.warehouse, "width")]
+        return [width for (width,) in await rows(self.services.warehouse, "CAST(width AS INTEGER)")]
 
     async def change_site(self, **settings: Any) -> None:
         """Change the site's settings, at once."""

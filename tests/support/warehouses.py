@@ -33,7 +33,9 @@ async def opened_warehouse(file: Path, now: int = NOW) -> AsyncIterator[DuckDbWa
         await warehouse.close()
 
 
-async def rows(warehouse: Warehouse, columns: str = "*") -> list[tuple[Any, ...]]:
+async def rows(
+    warehouse: Warehouse, columns: str = "* REPLACE (CAST(width AS UINTEGER) AS width)"
+) -> list[tuple[Any, ...]]:
     """Every row of ``hit``, by id."""
 
     def read(session: WarehouseSession) -> list[tuple[Any, ...]]:
@@ -63,7 +65,7 @@ def take_back_props(connection: duckdb.DuckDBPyConnection) -> None:
     """Take back what the steps from 7 on have done to the schema; the record of the steps stays."""
     for table, columns in {
         "hit": ("page", "props", "interactive", "device"),
-        "visit": ("device", "passive_events"),
+        "visit": ("device", "passive_events", "inner_pages"),
     }.items():
         for column in columns:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")

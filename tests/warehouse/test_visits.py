@@ -65,6 +65,7 @@ def _visit(site: int, session: int, hits: Sequence[dict[str, Any]]) -> dict[str,
         "exit_host": views[-1]["host"] if views else "",
         **{name: first[name] for name in visits.OF_FIRST_HIT},
         "passive_events": sum(hit["event"] and not hit["interactive"] for hit in hits),
+        "inner_pages": [hit["path"] for hit in views[1:-1]] if len(views) <= visits.MOST_VIEWED else None,
     }
 
 
@@ -248,6 +249,18 @@ async def test_a_visit_is_regular_once_the_page_of_its_event_is_no_other(
         await warehouse.write(_call, verb, (1, *arguments))
         await warehouse.write(_judge)
         await assert_follows(warehouse, judged=True)
+
+
+async def test_a_long_visit_has_no_list_of_pages_and_a_limit(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        at = count(NOW)
+        for views, known in ((1, True), (visits.MOST_VIEWED - 2, True), (1, True), (1, False), (2, False)):
+            await warehouse.append([a_hit(1 + number % 3, by=1, created=next(at)) for number in range(views)])
+            await assert_follows(warehouse)
+            [visit] = await warehouse.read(lambda session: _rows(session, "SELECT inner_pages FROM visit"))
+            assert (visit["inner_pages"] is not None) is known
+        await warehouse.write(_call, "delete_paths", (1, [2]))
+        await assert_follows(warehouse)
 
 
 @pytest.mark.parametrize("at_once", [3, 1_000])

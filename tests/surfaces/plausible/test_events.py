@@ -119,6 +119,7 @@ NO_REFERRERS: list[Any] = [
     "https://t.co/" + "ü" * 1_900,
 ]  # fmt: skip
 NO_WIDTHS: list[Any] = [None, True, [], {}, "wide", -5, 2**31, 2**70, 1e300, ""]
+WIDTH = "CAST(width AS INTEGER)"
 ANY_VALUES: list[Any] = [
     None, True, 7, "text", "{", '{"a":1}', [], {}, {"a": None, " ": "x", "b": [1], "c": {"d": 1}}
 ]  # fmt: skip
@@ -155,7 +156,7 @@ FIELDS: list[tuple[str, dict[str, Any], tuple[Any, ...]]] = [
     ("event", {"u": "/a#b"}, ("/a", False)),
     ("event", {"u": "/a#", "h": 1}, ("/a", False)),
     ("event", {"u": "/a#/caf%C3%A9?q=1", "h": 1}, ("/a#/café?q=1", False)),
-    ("width", {"w": 0, "screen_width": 800}, ("/pricing", 0)),
+    (WIDTH, {"w": 0, "screen_width": 800}, ("/pricing", 0)),
     # Events.
     ("event", {"n": "x" * 120}, ("x" * 120, True)),
     ("event", {"n": "Pageview"}, ("Pageview", True)),
@@ -189,10 +190,10 @@ FIELDS: list[tuple[str, dict[str, Any], tuple[Any, ...]]] = [
     ),
     ("ref", {"r": "https://example.org/" + "a" * 5_000}, ("/pricing", "example.org/" + "a" * 1_980)),
     # Widths.
-    ("width", {"w": 1440}, ("/pricing", 1440)),
-    ("width", {"screen_width": "1440"}, ("/pricing", 1440)),
-    ("width", {"w": 1440.5}, ("/pricing", 1440)),
-    *(("width", {"w": odd}, ("/pricing", 0)) for odd in NO_WIDTHS),
+    (WIDTH, {"w": 1440}, ("/pricing", 1440)),
+    (WIDTH, {"screen_width": "1440"}, ("/pricing", 1440)),
+    (WIDTH, {"w": 1440.5}, ("/pricing", 1440)),
+    *((WIDTH, {"w": odd}, ("/pricing", 0)) for odd in NO_WIDTHS),
     # Of any value.
     *(
         ("event", {key: value}, ("/pricing", False))

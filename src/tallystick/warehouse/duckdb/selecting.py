@@ -38,6 +38,7 @@ def _column(dimension: Dimension) -> str:
 
 def _range_of(dimension: Dimension) -> str:
     (column, *other), ranges = dimension.columns, sorted(dimension.ranges, key=lambda range_: range_.highest)
+    column = f"CAST({column} AS UINTEGER)"  # a text in hits
     names = [other[0] if other and not range_.name else f"'{range_.name}'" for range_ in ranges]
     cases = " ".join(
         f"WHEN {column} <= {range_.highest} THEN {name}" for range_, name in zip(ranges, names, strict=True)
@@ -134,7 +135,7 @@ def _condition(condition: Condition, name: str) -> tuple[str, dict[str, Any]]:
         return f"{column} IN (SELECT unnest(CAST(${name} AS BIGINT[])))", {name: list(values)}
     if dimension.kind is ValueKind.RANGE:
         ranges = [range_ for range_ in dimension.ranges if range_.name in values]
-        column = _column(dimension)
+        column = f"CAST({_column(dimension)} AS UINTEGER)"
         return _any(f"{column} BETWEEN {range_.lowest} AND {range_.highest}" for range_ in ranges), {}
     value, parameters = (
         VALUES[dimension.kind](dimension),

@@ -43,8 +43,13 @@ OF_PAGEVIEWS = ("entry_page", "exit_page", "entry_host", "exit_host")
 """Columns of a visit that have values of its first and its last pageview."""
 
 OF_TIMES_AND_SUMS = ("site", "session", "started", "ended", "pageviews", "events", "firsts")
-COLUMNS = (*OF_TIMES_AND_SUMS, *OF_PAGEVIEWS, *OF_FIRST_HIT, "passive_events")
+ADDED = ("passive_events", "inner_pages")
+COLUMNS = (*OF_TIMES_AND_SUMS, *OF_PAGEVIEWS, *OF_FIRST_HIT, *ADDED)
 """All columns of ``visit``, in their order."""
+
+MOST_VIEWED = 250
+"""Pageviews of a visit whose ``inner_pages`` are kept; of a visit with more they are NULL, and only its hits have them.
+So a row has a limit, and a visit that goes on and on does not write ever more with each of its hits."""
 
 OWN_OF_HITS = ("id", "site", "session", "first", "event", "path", "host", "created", "interactive")
 """Columns of hits that every visit is made of."""
@@ -58,7 +63,7 @@ SOURCE = (
 
 def columns_with(of_first: Sequence[str]) -> tuple[str, ...]:
     """The columns of ``visit``, of those with values of the first hit only some."""
-    return (*OF_TIMES_AND_SUMS, *OF_PAGEVIEWS, *of_first, "passive_events")
+    return (*OF_TIMES_AND_SUMS, *OF_PAGEVIEWS, *of_first, *ADDED)
 
 
 def hit_columns(of_first: Sequence[str] = OF_FIRST_HIT) -> str:
@@ -67,7 +72,7 @@ def hit_columns(of_first: Sequence[str] = OF_FIRST_HIT) -> str:
     Args:
         of_first: columns with values of the first hit, of which there may be fewer.
     """
-    return ", ".join([*OWN_OF_HITS, *_sources(of_first)])
+    return ", ".join([*OWN_OF_HITS, *_of_first_hit(of_first)])
 
 
 def visits_of(hits: str, of_first: Sequence[str] = OF_FIRST_HIT) -> str:
@@ -80,7 +85,7 @@ def visits_of(hits: str, of_first: Sequence[str] = OF_FIRST_HIT) -> str:
     opened = ", ".join(f"'{name}': {name}" for name in of_first)
     listed = "".join(f", opened.{name} AS {name}" for name in of_first)
     groups = _groups(hits, f"{{{opened}}}" if opened else "id")
-    return f"SELECT {_OF_GROUPS}{listed}, passive_events FROM ({groups}) AS visits"
+    return f"SELECT {_OF_GROUPS}{listed}, passive_events, {_INNER} FROM ({groups}) AS visits"
 
 
 def _few_visits_of(hits: str) -> str:
@@ -90,7 +95,8 @@ def _few_visits_of(hits: str) -> str:
     """
     of_first = ", ".join(f"few.{name}" for name in OF_FIRST_HIT)
     return (
-        f"WITH few AS MATERIALIZED (SELECT * FROM {hits}) SELECT {_OF_GROUPS}, {of_first}, passive_events"
+        f"WITH few AS MATERIALIZED (SELECT * FROM {hits}) SELECT {_OF_GROUPS}, {of_first}, passive_events,"
+        f" {_INNER}"
         f" FROM ({_groups('few', 'id')}) AS visits JOIN few ON few.id = opened"
     )
 
@@ -100,6 +106,7 @@ _OF_GROUPS = (
     " entered.path AS entry_page, left_at.path AS exit_page,"
     " coalesce(entered.host, '') AS entry_host, coalesce(left_at.host, '') AS exit_host"
 )
+_INNER = f"CASE WHEN pageviews <= {MOST_VIEWED} THEN coalesce(viewed[2:-2], []) END AS inner_pages"
 
 
 def _groups(hits: str, opened: str) -> str:
@@ -109,14 +116,19 @@ def _groups(hits: str, opened: str) -> str:
         " CAST(count(*) FILTER (NOT event) AS UINTEGER) AS pageviews,"
         " CAST(count(*) FILTER (event AND NOT interactive) AS UINTEGER) AS passive_events,"
         " CAST(count(*) FILTER (event) AS UINTEGER) AS events, CAST(count(*) FILTER (first) AS UINTEGER) AS firsts,"
+        " list(path ORDER BY created, id) FILTER (NOT event) AS viewed,"
         f" arg_min({page}, (created, id)) FILTER (NOT event) AS entered,"
         f" arg_max({page}, (created, id)) FILTER (NOT event) AS left_at,"
         f" arg_min({opened}, (created, id)) AS opened FROM {hits} GROUP BY site, session"
     )
 
 
-def _sources(of_first: Sequence[str]) -> list[str]:
-    return [f"{SOURCE} AS source" if name == "source" else name for name in of_first]
+_OF_HITS = {"source": f"{SOURCE} AS source", "width": "CAST(width AS UINTEGER) AS width"}
+"""Columns of the first hit that are not taken as they are. Widths are texts in hits, which take fewer bytes."""
+
+
+def _of_first_hit(of_first: Sequence[str]) -> list[str]:
+    return [_OF_HITS.get(name, name) for name in of_first]
 
 
 # Following new hits. Rows are replaced: updating them costs DuckDB ten times what deleting and inserting them costs.
@@ -128,6 +140,11 @@ _NEARBY = f"visit.ended >= $1 - {SESSION_S} AND visit.started <= $2 + {SESSION_S
 (``model/session.py``); with these bounds DuckDB skips the visits of other times."""
 _SAME = "visit.site = {0}.site AND visit.session = {0}.session"
 _SUMS = ("pageviews", "events", "firsts", "passive_events")
+_VIEWED = (
+    "CASE {0}.pageviews WHEN 0 THEN [] WHEN 1 THEN [{0}.entry_page]"
+    " ELSE list_concat([{0}.entry_page], {0}.inner_pages, [{0}.exit_page]) END"
+)
+"""All pages of a visit that has no more than ``MOST_VIEWED``."""
 _CONTINUED = {
     "ended": "arrived.ended",
     **{name: f"coalesce(visit.{name}, 0) + arrived.{name}" for name in _SUMS},
@@ -135,6 +152,11 @@ _CONTINUED = {
     "exit_page": "coalesce(arrived.exit_page, visit.exit_page)",
     "entry_host": "if(visit.entry_page IS NULL, arrived.entry_host, visit.entry_host)",
     "exit_host": "if(arrived.exit_page IS NULL AND visit.session IS NOT NULL, visit.exit_host, arrived.exit_host)",
+    "inner_pages": (
+        "CASE WHEN visit.session IS NULL THEN arrived.inner_pages"
+        f" WHEN visit.pageviews + arrived.pageviews <= {MOST_VIEWED}"
+        f" THEN list_concat({_VIEWED.format('visit')}, {_VIEWED.format('arrived')})[2:-2] END"
+    ),
 }
 """Columns of a visit after hits that arrived, none of which is before its last one. Others are those of its first."""
 _GATHERED = ", ".join(
@@ -290,8 +312,8 @@ def recompute(connection: Connection) -> None:
 
 # Hits that were stored before there were visits.
 
-HITS_AT_ONCE = 5_000_000
-"""Each part is stored in the order of time: of many parts, DuckDB reads more of them for a short time."""
+HITS_AT_ONCE = 2_000_000
+"""The pages of a part's visits are in memory together: DuckDB cannot write them to the disk."""
 
 log = structlog.get_logger()
 
@@ -322,15 +344,30 @@ def fill(connection: Connection, hits_at_once: int | None = None) -> None:
 def _compute_all(connection: Connection, hits_at_once: int) -> None:
     connection.execute("DELETE FROM visit")
     [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
-    parts, began = -(-hits // hits_at_once), time.monotonic()
-    for part in range(parts):
-        log.info("computing visits of stored hits", hits=hits, part=part + 1, parts=parts)
-        of_part = f"(SELECT {hit_columns()} FROM hit WHERE bot = 0 AND session <> 0 AND session % {parts} = {part})"
+    began, parts = time.monotonic(), _spans(connection, -(-hits // hits_at_once))
+    for number, part in enumerate(parts, 1):
+        log.info("computing visits of stored hits", hits=hits, part=number, parts=len(parts))
+        of_part = f"(SELECT {hit_columns()} FROM hit WHERE bot = 0 AND session <> 0 AND {part})"
         # In the order of time, so that DuckDB skips the visits of other times.
         connection.execute(f"INSERT INTO visit {visits_of(of_part)} ORDER BY started")
     connection.execute("UPDATE mark SET visits = true")
     if parts:
         log.info("visits are computed", hits=hits, seconds=round(time.monotonic() - began))
+
+
+def _spans(connection: Connection, count: int) -> list[str]:
+    """Conditions of about as many hits each, whose sessions follow one another: so their visits do, too."""
+    if count <= 1:
+        return ["true"] * count
+    quantiles = [number / count for number in range(1, count)]
+    found = connection.execute(
+        f"SELECT approx_quantile(session, {quantiles}) FROM hit WHERE bot = 0 AND session <> 0"
+    ).fetchone()
+    limits = sorted(found[0]) if found and found[0] else []
+    return [
+        " AND ".join([f"session >= {begin}"] * (begin is not None) + [f"session < {end}"] * (end is not None)) or "true"
+        for begin, end in zip([None, *limits], [*limits, None], strict=True)
+    ]
 
 
 # Checking.

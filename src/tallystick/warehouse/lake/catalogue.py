@@ -12,7 +12,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tallystick.errors import DatabaseAway
-from tallystick.warehouse.duckdb.migrations import all_steps, migrate, recorded
+from tallystick.warehouse.duckdb.migrations import FILE_ONLY, all_steps, migrate, recorded
 from tallystick.warehouse.duckdb.queried import Connection
 from tallystick.warehouse.duckdb.store import transaction
 
@@ -158,7 +158,7 @@ def create_or_migrate(connection: Connection) -> None:
     if not recorded(connection):
         with transaction(connection):
             _create_tables(connection)
-    migrate(connection, partial(transaction, connection), what="the lake")
+    migrate(connection, partial(transaction, connection), what="the lake", left_out=FILE_ONLY)
 
 
 def _create_tables(connection: Connection) -> None:

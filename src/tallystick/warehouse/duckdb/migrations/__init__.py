@@ -4,7 +4,7 @@ DuckDB's are here, the journal's in the folder ``journal``. A step that was rele
 is recorded and compared.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from functools import cache
 from hashlib import sha256
@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 import duckdb
 
 from tallystick.errors import DatabaseSchemaRefused
+
+FILE_ONLY = frozenset({10})
+"""Steps that a lake does not take: they change how a file stores values."""
 
 
 class MigrationStep(NamedTuple):
@@ -38,8 +41,12 @@ def migrate(
     transaction: Callable[[], AbstractContextManager[None]],
     folder: str = "",
     what: str = "the warehouse",
+    left_out: Container[int] = (),
 ) -> None:
     """Apply all outstanding steps, each in a transaction of its own.
+
+    Args:
+        left_out: numbers of steps that are recorded only.
 
     Raises:
         DatabaseSchemaRefused: the file is newer than this program, or was migrated by another text.
@@ -51,7 +58,8 @@ def migrate(
             with transaction():
                 # In one transaction with the first step: a kill leaves either no tables or a complete step.
                 connection.execute(_RECORD).fetchall()
-                connection.execute(sql).fetchall()
+                if number not in left_out:
+                    connection.execute(sql).fetchall()
                 connection.execute("INSERT INTO migration VALUES (?, ?)", [number, checksum]).fetchall()
         elif tuple(taken) != (number, checksum):
             msg = (

@@ -81,7 +81,7 @@ GROUP BY ALL ORDER BY ALL;
 
 -- name: size_stats(site, since, until)
 -- Visits by day, path and width of the screen.
-SELECT created - (created % 86400 + 86400) % 86400 AS day, path, width, count(*)
+SELECT created - (created % 86400 + 86400) % 86400 AS day, path, CAST(width AS UINTEGER) AS width, count(*)
 FROM hit WHERE site = :site AND bot = 0 AND first AND created >= :since AND created < :until
 GROUP BY ALL ORDER BY ALL;
 
@@ -110,7 +110,7 @@ COPY (
     SELECT
         hit.id, paths.path, paths.title, event, session, first, ref, ref_scheme,
         coalesce(campaigns.name, '') AS campaign, browser, browser_version, system, system_version,
-        country, region, language, width, make_timestamp(created * 1000000) AS created,
+        country, region, language, CAST(width AS UINTEGER) AS width, make_timestamp(created * 1000000) AS created,
         utm_source, utm_medium, utm_content, utm_term, host, source, channel,
         coalesce(pages.path, '') AS page, props, interactive, device
     FROM hit JOIN paths ON paths.id = hit.path LEFT JOIN campaigns ON campaigns.id = hit.campaign

@@ -38,6 +38,7 @@ from tallystick.warehouse.duckdb.questions.conditions import (
     about_visits,
     condition_of,
     has_events_only,
+    has_one_of,
     has_one_path,
     has_pageviews_only,
     is_one_of,
@@ -98,10 +99,13 @@ _FIGURES = {
 _FIGURES_OF_SEEN = dict.fromkeys((Metric.VISITORS, Metric.VISITS), "coalesce(visitors, 0) + coalesce(seen.visits, 0)")
 """The same where ``counted`` has only the visitors without a session."""
 _PAGEVIEWS_ONLY = " WHERE NOT event"
-FREQUENT = 1 / 6
-"""The share of several pages among all hits from which on a table of the visits that may have seen them takes less time
-than one of the visits that have. Of one page it never does."""
+FREQUENT, FREQUENT_ALONE = 1 / 8, 1 / 12
+"""The share of several pages, or of one, among all hits from which on it takes less time to look at the pages of all
+visits than to look the visits up that have their hits."""
+_OF_STEPS = frozenset({Metric.PAGEVIEWS, Metric.EVENTS, Metric.VISITORS, Metric.VISITS})
+"""Metrics of pageviews by their neighbours that can be read from visits."""
 _OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
+_OF_STEP = frozenset({PAGE.name, *NEIGHBOURS})
 _OF_ENTRY = frozenset({PAGE.name, HOST.name})
 """Dimensions of hits by which visits are grouped as well: by their first pageview."""
 
@@ -223,12 +227,14 @@ class _Plan:
         neighbours = used & NEIGHBOURS
         if general or exits_by_time or self._reads_ends() or (neighbours and metrics & {*BY_VISIT, Metric.EXIT_RATE}):
             neighbours = set(NEIGHBOURS)
+        self._by_steps = not general and self._is_by_steps(matched)
         self._relations = Relations(
             session,
             question,
             self.parameters,
             general=general,
-            neighbours=neighbours,
+            neighbours=() if self._by_steps else neighbours,
+            beside=neighbours if self._by_steps else (),
             columns=[column for each in [*self._dimensions, *matched, *self._of_goals] for column in each.columns],
             paths=None if general else required_paths(question.condition),
             only_paths=not self._by_goal and not looks_at_others(question.condition),
@@ -246,6 +252,23 @@ class _Plan:
         """The numbers of ``counted`` that are needed, from rows of visits."""
         numbers = _of_visits(has_alone=self._relations.has_alone)
         return {name: sql for name, sql in numbers.items() if name in self._needed}
+
+    def _is_by_steps(self, matched: Iterable[Dimension]) -> bool:
+        """Whether pageviews of a few pages are counted by their neighbours, and nothing else of a hit matters."""
+        question, paths = self._question, required_paths(self._question.condition)
+        groupings = question.dimensions
+        return (
+            any(isinstance(each, Dimension) and each.name in NEIGHBOURS for each in groupings)
+            and all(
+                isinstance(each, Dimension) and (each.scope is Scope.VISIT or each.name in _OF_STEP)
+                for each in [*groupings, *matched]
+            )
+            and self._metrics <= _OF_STEPS
+            and paths is not None
+            and 0 < len(paths) <= FEW_IDS
+            and not looks_at_others(question.condition)
+            and not question.bots
+        )
 
     def _reads_ends(self) -> bool:
         """Whether first or last pageviews have to be read: the rows of visits lack their properties."""
@@ -313,8 +336,7 @@ class _Plan:
         if metrics & BY_VISIT and not (parts.names and self._counted_has_seen):
             if self._by_entry:
                 parts.add("seen", self._entered(names, _VISITS_IN_ALL | _BOUNCES))
-            elif self._filters_pages and Metric.BOUNCE_RATE in metrics and len(self._seen_pages or ()) > 1:
-                # Those of one page are counted faster apart.
+            elif self._filters_pages and Metric.BOUNCE_RATE in metrics and self._seen_with_entered:
                 parts.add("seen", self._seen_and_entered(names))
             elif self._filters_pages and Metric.BOUNCE_RATE in metrics:
                 parts.add("seen", self._seen(names, _VISITS_IN_ALL))
@@ -360,6 +382,8 @@ class _Plan:
         return self._condition(self._question.condition, self._has_done_in_visit)
 
     def _passing(self) -> list[Relation]:
+        if self._by_steps:
+            return [*self._relations.steps(), Relation("passing", f"SELECT * FROM steps WHERE {self._passes()}")]
         source = "rows" if self._reads_visits else "hits"
         passing = f"SELECT * FROM {source} WHERE {self._passes()}"
         if not self._by_goal:
@@ -674,6 +698,12 @@ class _Plan:
         pages = None if self._separated is None else only_pages(self._separated[1])
         return pages if pages is not None and len(pages) <= FEW_IDS else None
 
+    @cached_property
+    def _seen_with_entered(self) -> bool:
+        """Whether entries are counted among visits that have seen a page. Of a rare page that takes longer."""
+        pages = self._seen_pages or ()
+        return len(pages) > 1 or self._are_frequent(pages)
+
     def _seen_and_entered(self, names: Sequence[str]) -> str:
         """Whole visits with a hit that passes, of which those count as entries whose first pageview does."""
         sources = {seen.source: _VISITS_IN_ALL | seen.bounces for seen in self._seen_visits()}
@@ -697,26 +727,30 @@ class _Plan:
         entered = "false" if pages is None else is_one_of("entry_page", pages)
         if pages is None or not self._are_frequent(pages):
             return [_Seen(f"{visits} AND {hits}", entered)]
-        # A visit's row has the pages of two pageviews; only where there may be another one, hits are read. Each kind of
-        # visits is counted apart: while DuckDB reads them it looks at one column much faster than at two.
+        # Each kind of visits is counted apart: while DuckDB reads them it looks at one column much faster than at two.
         entry, exit_ = (scanned_for(column, pages, self.parameters) for column in ("entry_page", "exit_page"))
         known = f"({entered} OR {is_one_of('exit_page', pages)})"
-        # A sum is no filter of the scan, so DuckDB expects few visits and builds the table of these, not of the hits.
-        several = "pageviews > 2 AND pageviews + events > 2"
-        if not self._relations.plain_pages:
-            several = "pageviews + 3 * events > 2"
-        return [
+        inside = has_one_of("inner_pages", pages)
+        seen = [
             _Seen(f"{visits} AND {entry}", "true"),
             _Seen(f"{visits} AND {exit_} AND NOT {entered}", "false"),
-            _Seen(f"{visits} AND {several} AND NOT {known} AND {hits}", "false"),
+            _Seen(f"{visits} AND pageviews > 2 AND NOT {known} AND {inside}", "false"),
         ]
+        if self._relations.has_long:
+            seen.append(_Seen(f"{visits} AND inner_pages IS NULL AND NOT {known} AND {hits}", "false"))
+        if not self._relations.plain_pages:
+            # An event may tell a page that its visit has not viewed.
+            events = self._relations.in_visits(f"hits WHERE session <> 0 AND event AND {self._passes(of_hit)}")
+            seen.append(_Seen(f"{visits} AND events > 0 AND NOT {known} AND NOT {inside} AND {events}", "false"))
+        return seen
 
     def _are_frequent(self, pages: Sequence[int]) -> bool:
-        """Whether most visits that have seen one of some pages may be found by their first and their last page."""
-        if not 1 < len(pages) <= FEW_IDS:
+        """Whether visits that have seen one of some pages are found by looking at the pages of all visits."""
+        if not 0 < len(pages) <= FEW_IDS:
             return False
         if self._frequent is None:
-            self._frequent = self._relations.share_of(pages) >= FREQUENT
+            share = self._relations.share_of(pages)
+            self._frequent = share >= (FREQUENT if len(pages) > 1 else FREQUENT_ALONE)
         return self._frequent
 
     def _entered(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:

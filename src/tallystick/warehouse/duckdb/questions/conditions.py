@@ -152,6 +152,14 @@ def is_one_of(value: str, ids: Collection[int]) -> str:
     return f"CASE WHEN {inside} THEN get_bit(CAST('{bits}' AS BIT), {value} - ({lowest})) = 1 ELSE false END"
 
 
+def has_one_of(values: str, ids: Collection[int]) -> str:
+    """The SQL of whether a list of values has one of a few ids; NULL where there is no list."""
+    if len(set(ids)) == 1:
+        (only,) = set(ids)
+        return f"list_contains({values}, {only})" if only in IDS else "false"
+    return f"len(list_filter({values}, lambda each: {is_one_of('each', ids)})) > 0"
+
+
 def _are_span(ids: Sequence[int]) -> bool:
     """Whether sorted ids are all numbers from the first to the last."""
     return ids[-1] - ids[0] == len(ids) - 1

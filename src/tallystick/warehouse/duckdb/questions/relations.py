@@ -17,7 +17,7 @@ from tallystick.model.dimensions import NEXT_PAGE, PREVIOUS_PAGE
 from tallystick.model.question import NO_ID, Question
 from tallystick.warehouse.duckdb import regular, visits
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.duckdb.questions.conditions import FEW_IDS, IDS, is_among, scanned_for
+from tallystick.warehouse.duckdb.questions.conditions import FEW_IDS, IDS, has_one_of, is_among, is_one_of, scanned_for
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 from tallystick.warehouse.duckdb.questions.positions import positions_in
 
@@ -84,6 +84,7 @@ class Relations:
         columns: those of dimensions that are read: the relations have no others. DuckDB plans each.
         paths: only hits of visits that have had one of these paths are needed; None for all.
         only_paths: whether of these visits only the pageviews of these paths are needed, beside events.
+        beside: as ``neighbours``, of ``steps``; the pageviews of ``paths`` are those.
     """
 
     def __init__(  # noqa: PLR0913  # the plan's properties
@@ -97,6 +98,7 @@ class Relations:
         columns: Iterable[str] = (),
         paths: Sequence[int] | None = None,
         only_paths: bool = False,
+        beside: Iterable[str] = (),
     ) -> None:
         self._question, self._general = question, general
         needed = set(columns)
@@ -110,7 +112,7 @@ class Relations:
         )
         period = question.period
         self._since, self._until = parameters.add(period.first), parameters.add(max(period.first, period.after))
-        self.neighbours = tuple(sorted(neighbours))
+        self.neighbours, self._beside = tuple(sorted(neighbours)), tuple(sorted(beside))
         self._paths, self._parameters = paths, parameters
         self._only_paths = only_paths and paths is not None and len(paths) <= FEW_IDS and not question.bots
         self._session, self._bounds = session, dict(parameters.values)
@@ -150,6 +152,11 @@ class Relations:
         if self._general or self._question.bots:
             return False
         return "page" not in self._of_hit or self._noted("paged") is None
+
+    @cached_property
+    def has_long(self) -> bool:
+        """Whether there are visits whose rows lack ``inner_pages``; asked for where paths are known only."""
+        return self._noted("long") is not None
 
     @cached_property
     def crossed(self) -> tuple[TimeRange, ...]:
@@ -198,8 +205,10 @@ class Relations:
                 "alone": f"SELECT 1 {hit} AND created >= {self._since} AND created < {self._until}"
                 " AND bot = 0 AND session = 0 LIMIT 1",
             }
+            if self._paths is not None:
+                selects["long"] = f"SELECT 1 FROM visit WHERE {self._in_part} AND inner_pages IS NULL LIMIT 1"
             if self._only_paths:
-                selects["long"] = f"SELECT 1 FROM visit WHERE {self._long} LIMIT 1"
+                selects["unpaired"] = f"SELECT 1 FROM visit WHERE {self._unpaired} LIMIT 1"
             if "page" in self._of_hit:
                 in_period = f"{hit} AND created >= {self._since} AND created < {self._until} AND bot = 0"
                 selects["paged"] = f"SELECT 1 {in_period} AND page IS NOT NULL LIMIT 1"
@@ -255,16 +264,21 @@ class Relations:
         relations, followed = [Relation("each_hit", plain)], self._in_order()
         if self._only_paths:
             followed = self._paired()
-            if self._noted("long") is not None:
-                long = f"SELECT {self.key} FROM visit WHERE {self._long}"
+            if self._noted("unpaired") is not None:
+                long = f"SELECT {self.key} FROM visit WHERE {self._unpaired}"
                 relations.insert(0, Relation("long_visits", long, "MATERIALIZED "))
                 followed = f"{self._paired('ANTI JOIN')} UNION ALL {self._in_order('SEMI JOIN')}"
         return [*relations, Relation("hits", f"{followed} UNION ALL {others}")]
 
     @property
-    def _long(self) -> str:
+    def _in_part(self) -> str:
+        """The condition of visits that lie in the period, or in a part of it."""
+        return f"{self._site} AND ended >= {self._since} AND started < {self._until}"
+
+    @property
+    def _unpaired(self) -> str:
         """The condition of visits with too many pageviews to pair them."""
-        return f"{self._site} AND ended >= {self._since} AND started < {self._until} AND pageviews > {MOST_PAIRED}"
+        return f"{self._in_part} AND pageviews > {MOST_PAIRED}"
 
     def _in_order(self, join: str = "") -> str:
         """The SELECT of pageviews with their neighbours, from all pageviews of their visits in order.
@@ -321,7 +335,8 @@ class Relations:
         alone = (
             "SELECT site, session, created AS started, created AS ended, CAST(NOT event AS UINTEGER) AS pageviews,"
             f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT}{of_first},"
-            " CAST(event AND NOT interactive AS UINTEGER) AS passive_events, path, event, host"
+            " CAST(event AND NOT interactive AS UINTEGER) AS passive_events, CAST([] AS INTEGER[]) AS inner_pages,"
+            " path, event, host"
             f"{of_hit}, true AS alone, first AS visitor FROM hits WHERE session = 0"
         )
         none = {"page": "CAST(NULL AS INTEGER)", "props": "''"}
@@ -343,6 +358,53 @@ class Relations:
         if self.crossed:
             parts.append(f"SELECT *, {no_hit} FROM ({visits.visits_of('crossing_hits', self._of_first)})")
         return [*self._crossing(), Relation("visits", " UNION ALL ".join(parts))]
+
+    def steps(self) -> list[Relation]:
+        """``steps``: the pageviews of ``paths``, with neighbours and columns of their visits, of which they are read.
+
+        They have no other columns of hits but ``path``, and what tells that they are pageviews; ``first`` is that of
+        hits without a session.
+        """
+        assert self._paths is not None
+        own = ["site", "session", "alone", *visits.OF_PAGEVIEWS, *self._of_first]
+        listed = ", ".join([*own, "visitor AS first", "false AS event", "CAST(NULL AS INTEGER) AS page"])
+        source = "visits WHERE inner_pages IS NOT NULL AND" if self.has_long else "visits WHERE"
+
+        def read(path: str, beside: dict[str, str], where: str) -> str:
+            found = "".join(f", {beside[name]} AS {name}" for name in self._beside)
+            return f"SELECT {listed}, {path} AS path{found} FROM {source} {where}"
+
+        entered, left = (scanned_for(name, self._paths, self._parameters) for name in ("entry_page", "exit_page"))
+        before = "CASE WHEN pageviews > 1 THEN coalesce(inner_pages[-1], entry_page)"
+        at_exit = {NEXT_PAGE.name: str(NO_ID), PREVIOUS_PAGE.name: f"{before} ELSE {NO_ID} END"}
+        at_entry = {NEXT_PAGE.name: "coalesce(inner_pages[1], exit_page)", PREVIOUS_PAGE.name: str(NO_ID)}
+        inside = {
+            NEXT_PAGE.name: "unnest(list_append(inner_pages[2:], exit_page))",
+            PREVIOUS_PAGE.name: "unnest(list_prepend(entry_page, inner_pages[:-2]))",
+        }
+        seen = has_one_of("inner_pages", self._paths)
+        parts = [
+            read("exit_page", at_exit, left),
+            read("entry_page", at_entry, f"{entered} AND pageviews > 1"),
+            f"SELECT * FROM ({read('unnest(inner_pages)', inside, seen)}) WHERE {is_one_of('path', self._paths)}",
+        ]
+        relations = [Relation("steps", " UNION ALL BY NAME ".join(parts))]
+        if self.has_long:
+            by_time = f"PARTITION BY {self.key} ORDER BY created, id"
+            found = "".join(
+                f", coalesce({_BESIDE[name].window}(path) OVER by_time, {NO_ID}) AS {name}" for name in self._beside
+            )
+            long = f"SELECT {listed} FROM visits WHERE inner_pages IS NULL"
+            hits = (
+                f"SELECT {self.key}, path{found} FROM hits WHERE NOT event AND {self.in_visits('long_visits')}"
+                f" WINDOW by_time AS ({by_time})"
+            )
+            relations[0] = Relation(
+                "steps",
+                f"{relations[0].select} UNION ALL BY NAME SELECT * FROM long_visits JOIN ({hits}) USING ({self.key})",
+            )
+            relations.insert(0, Relation("long_visits", long, "MATERIALIZED "))
+        return relations
 
     def rows(self) -> Relation:
         """``rows``: hits with the columns of their visits."""
