@@ -268,28 +268,31 @@ async def test_filters_on_the_kind_of_bot_say_the_same_of_people_in_every_questi
 async def test_a_question_that_takes_too_long_is_given_up(site: Analytics) -> None:
     services = site.services
     impatient = Questions(services.ledger, services.warehouse, within=0.2)
-    ended: list[str] = []
+    begun, ended = 0, 0
 
     async def over() -> bool:
-        return bool(ended)
+        return begun == ended
 
     def slow(session: Any, _: Question) -> Answer:
+        nonlocal begun, ended
+        begun += 1
         try:
             session.connection.execute("SELECT count(*) FROM range(10000000000) a(x) WHERE hash(x) = 1").fetchall()
         finally:
-            ended.append("over")
+            ended += 1
         raise AssertionError
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "ask", slow)
-        with pytest.raises(QuestionTooLong, match=r"the question took longer than 0\.2 seconds"):
-            await impatient.answer(asked(site))
+        while not begun:  # on a busy machine its time may be over before
+            with pytest.raises(QuestionTooLong, match=r"the question took longer than 0\.2 seconds"):
+                await impatient.answer(asked(site))
         await until(over)
         # Where the time was over while hits of other servers were waited for, the question is not to blame.
         patched.setattr(services.warehouse, "was_incomplete", lambda _: True)
         with pytest.raises(StoreBusy, match="the statistics lack hits of the last seconds"):
             await impatient.answer(asked(site))
-    assert [each.given_up for each in impatient.slow.of_last_day] == [True]
+    assert {each.given_up for each in impatient.slow.of_last_day} == {True}
     assert await rows(site) == [(3,)]
 
 
