@@ -45,7 +45,6 @@ def merge_paths(session: QuerySession, site: int, paths: Sequence[int], into: in
     Events that happened on one of these pages have happened on the other one.
     """
     session.sessions_outdated = True
-    session.queries.judge_visits_with_events_on(session.connection, site=site, paths=_json(paths))
     session.queries.move_pages(session.connection, site=site, paths=_json(paths), into=into)
     with visits.touched(session.connection, _OF_PATHS, [site, [*paths, into]]):
         moved = int(session.queries.move_paths(session.connection, site=site, paths=_json(paths), into=into))

@@ -12,15 +12,15 @@ DELETE FROM hit WHERE site = :site AND path IN (SELECT unnest(from_json(:paths, 
 -- Move the hits of some paths to another path.
 UPDATE hit SET path = :into WHERE site = :site AND path IN (SELECT unnest(from_json(:paths, '["INTEGER"]')));
 
--- name: judge_visits_with_events_on(site, paths)!
--- Have visits judged anew that are not regular, as the page of an event may be why.
-UPDATE irregular_visit SET judged = false WHERE site = :site AND session IN (
-    SELECT session FROM hit WHERE site = :site AND page IN (SELECT unnest(from_json(:paths, '["INTEGER"]')))
-);
-
 -- name: move_pages(site, paths, into)!
 -- Move the events that happened on some pages to another page.
 UPDATE hit SET page = :into WHERE site = :site AND page IN (SELECT unnest(from_json(:paths, '["INTEGER"]')));
+
+-- name: judge_visits_with_events_on(site, paths)!
+-- Have irregular visits judged anew whose events happened on some pages: without these pages they may be regular.
+UPDATE irregular_visit SET judged = false WHERE site = :site AND session IN (
+    SELECT session FROM hit WHERE site = :site AND page IN (SELECT unnest(from_json(:paths, '["INTEGER"]')))
+);
 
 -- name: forget_pages(site, paths)!
 -- Remove the pages of events that happened on some pages.
