@@ -34,12 +34,16 @@ from tallystick.model.period import DAY_S, exact_period, period
 from tallystick.model.question import (
     AllOf,
     Answer,
+    AnyOf,
     FilterExpression,
+    Grouping,
+    HasDone,
     Match,
     NamedCondition,
     Not,
     Operator,
     Question,
+    TimeUnit,
     ordered,
 )
 from tallystick.warehouse.duckdb.questions import answering, conditions, relations
@@ -179,30 +183,44 @@ def test_the_neighbours_of_pages_do_not_depend_on_how_they_are_found(
                 assert_same(answer(known.session, question), oracle.answer(known.rows, question, zone), question)
 
 
-@pytest.mark.parametrize(("frequent", "bits"), [(-1, 4_096), (-1, 0), (2, 0)])
-def test_visits_of_several_pages_do_not_depend_on_how_frequent_these_are(
-    frequent: int, bits: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("frequent", "bits", "begin"),
+    [(-1, 4_096, BEGINNINGS[0]), (-1, 0, BEGINNINGS[1]), (-1, 4_096, BEGINNINGS[4]), (2, 0, BEGINNINGS[4])],
+)
+def test_visits_of_pages_do_not_depend_on_how_frequent_these_are(
+    frequent: int, bits: int, begin: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answering, "FREQUENT", frequent)
+    for name in ("FREQUENT", "FREQUENT_ALONE", "FREQUENT_DONE"):
+        monkeypatch.setattr(answering, name, frequent)
     monkeypatch.setattr(conditions, "MOST_BITS", bits)
-    zone, known = ZoneInfo("UTC"), world(BEGINNINGS[0])
+    zone, known = ZoneInfo("UTC"), world(begin)
     whole = (Metric.VISITORS, Metric.VISIT_DURATION, Metric.BOUNCE_RATE, Metric.VIEWS_PER_VISIT)
-    asked: list[tuple[tuple[Metric, ...], tuple[Dimension, ...]]] = [
+    asked: list[tuple[tuple[Metric, ...], tuple[Grouping, ...]]] = [
         (whole, ()),
         (whole, (SOURCE,)),
         ((Metric.VISITORS,), (ENTRY_PAGE,)),
         ((Metric.VISITORS, Metric.PAGEVIEWS), ()),
+        ((*whole, Metric.PAGEVIEWS, Metric.EVENTS, Metric.COUNT), ()),
+        ((Metric.VISITORS, Metric.PAGEVIEWS), (TimeUnit.HOUR,)),
     ]
-    for sites, pages in product([(1,), SITES], [(12, 22, 31), (11, 12, 13), (13, 2**40), (2**40,)]):
-        for metrics, dimensions in asked:
-            question = Question(
-                sites=sites,
-                period=period(BEGINNINGS[0] + DAY_S // 3, BEGINNINGS[0] + DAYS * DAY_S, zone),
-                metrics=metrics,
-                dimensions=dimensions,
-                condition=Match(dimension=PAGE, values=pages),
-            )
-            assert_same(answer(known.session, question), oracle.answer(known.rows, question, zone), question)
+    several = [Match(dimension=PAGE, values=pages) for pages in [(12, 22, 31), (11, 12, 13), (13, 2**40), (2**40,)]]
+    one, other = (Match(dimension=PAGE, values=(page,)) for page in (11, 12))
+    both_done = AllOf((HasDone(one), HasDone(other)))
+    filters: list[FilterExpression] = [one, *several, both_done, HasDone(several[0]), Not(HasDone(one))]
+    filters += [
+        AllOf((one, HasDone(other))),
+        AllOf((several[1], Not(HasDone(one)))),
+        AnyOf((HasDone(one), HasDone(several[1]))),
+    ]
+    for (number, condition), (other_number, (metrics, dimensions)) in product(enumerate(filters), enumerate(asked)):
+        question = Question(
+            sites=SITES if (number + other_number) % 2 else (1,),
+            period=period(begin + DAY_S // 3, begin + DAYS * DAY_S, zone),
+            metrics=metrics,
+            dimensions=dimensions,
+            condition=condition,
+        )
+        assert_same(answer(known.session, question), oracle.answer(known.rows, question, zone), question)
 
 
 def test_the_share_of_pages_is_that_of_the_newest_hits() -> None:
@@ -210,7 +228,10 @@ def test_the_share_of_pages_is_that_of_the_newest_hits() -> None:
     newest = max(row["created"] for row in known.rows)
     for first, after, sites in ((0, newest + 9 * DAY_S, SITES), (newest - 64 * DAY_S, newest + 1, (2, 3))):
         question = Question(
-            sites=sites, period=exact_period(first, after - 1, ZoneInfo("UTC")), metrics=(Metric.EVENTS,)
+            sites=sites,
+            period=exact_period(first, after - 1, ZoneInfo("UTC")),
+            metrics=(Metric.EVENTS,),
+            condition=Match(dimension=PAGE, values=(11, 21, 31)),
         )
         since = newest + 1 - (newest + 1 - first) // 64
         among = [row for row in known.rows if row["site"] in sites and not row["bot"] and row["created"] >= since]

@@ -96,7 +96,8 @@ class World(NamedTuple):
 
 
 def a_world(begin: int, *, long_visits: bool = True) -> World:
-    """Hits of some days; visits cross hours, midnights and changes of the clocks.
+    """Hits of some days; visits cross hours, midnights and changes of the clocks. In a third of the worlds no event
+    tells its page.
 
     Args:
         long_visits: in half of the worlds, visits of some pages look like those whose row has no list of their pages.
@@ -112,6 +113,8 @@ def a_world(begin: int, *, long_visits: bool = True) -> World:
             rows.append(_row(random, site, random.choice([session] * 9 + [0]), at, common | own))
             at += random.choice([0, 1, 40, 900, 3_000, 20_000])
     random.shuffle(rows)
+    if begin in BEGINNINGS[1::3]:
+        rows = [{**row, "page": None} for row in rows]
     known: set[tuple[int, int]] = set()
     for number, row in enumerate(rows, 1):
         row["id"] = number

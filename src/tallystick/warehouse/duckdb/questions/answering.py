@@ -99,9 +99,9 @@ _FIGURES = {
 _FIGURES_OF_SEEN = dict.fromkeys((Metric.VISITORS, Metric.VISITS), "coalesce(visitors, 0) + coalesce(seen.visits, 0)")
 """The same where ``counted`` has only the visitors without a session."""
 _PAGEVIEWS_ONLY = " WHERE NOT event"
-FREQUENT, FREQUENT_ALONE = 1 / 8, 1 / 12
-"""The share of several pages, or of one, among all hits from which on it takes less time to look at the pages of all
-visits than to look the visits up that have their hits."""
+FREQUENT, FREQUENT_ALONE, FREQUENT_DONE = 1 / 8, 1 / 12, 1 / 32
+"""The share of several pages, of one, or of one that visits must have had, among all hits from which on it takes less
+time to look at the pages of all visits than to look the visits up that have their hits."""
 _OF_STEPS = frozenset({Metric.PAGEVIEWS, Metric.EVENTS, Metric.VISITORS, Metric.VISITS})
 """Metrics of pageviews by their neighbours that can be read from visits."""
 _OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
@@ -208,7 +208,7 @@ class _Plan:
         self, session: QuerySession, question: Question, *, general: bool, everyone: int | None = None
     ) -> None:
         self._everyone = everyone
-        self._frequent: bool | None = None
+        self._shares: dict[tuple[int, ...], float] = {}
         self._question, self.parameters = question, BoundValues()
         self._times = [each for each in question.dimensions if isinstance(each, TimeUnit)]
         self._dimensions = [each for each in question.dimensions if isinstance(each, Dimension)]
@@ -367,19 +367,32 @@ class _Plan:
     def _has_done_in_visit(self, part: FilterExpression) -> str:
         return self._relations.in_visits(f"hits WHERE session <> 0 AND {self._has_done_alone(part)}")
 
+    def _has_done_by_row(self, part: FilterExpression) -> str:
+        """The same for a row of ``visits`` with a session, by the pages in that row where they are frequent ones."""
+        pages = None if self._general or not self._relations.plain_pages else only_pages(part)
+        if pages is None or not self._are_frequent(pages, FREQUENT_DONE):
+            return self._has_done_in_visit(part)
+        inside = f"coalesce({has_one_of('inner_pages', pages)}, false)"
+        done = f"{is_one_of('entry_page', pages)} OR {is_one_of('exit_page', pages)} OR {inside}"
+        if self._relations.has_long:
+            done += f" OR (inner_pages IS NULL AND {self._has_done_in_visit(part)})"
+        return f"({done})"
+
     def _passing_visits(self) -> str:
         """What follows FROM: visits that pass, where the condition is about visits."""
         condition = self._question.condition
-        if not looks_at_others(condition) or not self._relations.has_alone:
+        if not looks_at_others(condition):
             return f"visits WHERE {self._passes()}"
+        if not self._relations.has_alone:
+            return f"visits WHERE {self._followed_pass(condition)}"
         # Apart, because DuckDB cannot make a semi join of a membership inside of a CASE.
-        followed = f"SELECT * FROM visits WHERE NOT alone AND {self._followed_pass()}"
+        followed = f"SELECT * FROM visits WHERE NOT alone AND {self._followed_pass(condition)}"
         alone = f"SELECT * FROM visits WHERE alone AND {self._condition(condition, self._has_done_alone)}"
         return f"({followed} UNION ALL {alone}) WHERE true"
 
-    def _followed_pass(self) -> str:
-        """The condition for visits with a session."""
-        return self._condition(self._question.condition, self._has_done_in_visit)
+    def _followed_pass(self, expression: FilterExpression) -> str:
+        """An expression about visits, for rows of ``visits`` with a session."""
+        return self._condition(expression, self._has_done_by_row)
 
     def _passing(self) -> list[Relation]:
         if self._by_steps:
@@ -387,7 +400,7 @@ class _Plan:
         source = "rows" if self._reads_visits else "hits"
         passing = f"SELECT * FROM {source} WHERE {self._passes()}"
         if not self._by_goal:
-            return [Relation("passing", passing)]
+            return [Relation("passing", passing, "MATERIALIZED " if self._reads_passing_twice else "NOT MATERIALIZED ")]
         select = reached(self._question.goals, "passing_any", self._passes, self.parameters)
         return [Relation("passing_any", passing), Relation("passing", select)]
 
@@ -526,7 +539,7 @@ class _Plan:
         followed = (
             "SELECT false AS alone, true AS visitor, started, passed.pageviews, passed.events, passed.firsts"
             f"{''.join(f', visits.{column}' for column in columns)}"
-            f" FROM (SELECT * FROM visits WHERE NOT alone AND {self._passes(of_visit)}) AS visits JOIN ("
+            f" FROM (SELECT * FROM visits WHERE NOT alone AND {self._followed_pass(of_visit)}) AS visits JOIN ("
             f"SELECT {key}, count(*) FILTER (NOT event) AS pageviews, count(*) FILTER (event) AS events,"
             " count(*) FILTER (first) AS firsts"
             f" FROM hits WHERE session <> 0 AND {self._passes(of_hit)} GROUP BY {key}"
@@ -685,7 +698,7 @@ class _Plan:
     def _seen(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
         """Whole visits with a hit that passes."""
         if self._about_visits:
-            sources = [f"visits WHERE NOT alone AND {self._followed_pass()}"]
+            sources = [f"visits WHERE NOT alone AND {self._followed_pass(self._question.condition)}"]
         elif self._separated is not None:
             sources = [seen.source for seen in self._seen_visits()]
         else:
@@ -722,8 +735,9 @@ class _Plan:
         assert self._separated is not None
         of_visit, of_hit = self._separated
         pages = self._seen_pages
-        visits = f"visits WHERE NOT alone AND {self._passes(of_visit)}"
-        hits = self._relations.in_visits(f"hits WHERE session <> 0 AND {self._passes(of_hit)}")
+        visits = f"visits WHERE NOT alone AND {self._followed_pass(of_visit)}"
+        followed = "session <> 0" if self._reads_passing_twice else f"session <> 0 AND {self._passes(of_hit)}"
+        hits = self._relations.in_visits(f"{'passing' if self._reads_passing_twice else 'hits'} WHERE {followed}")
         entered = "false" if pages is None else is_one_of("entry_page", pages)
         if pages is None or not self._are_frequent(pages):
             return [_Seen(f"{visits} AND {hits}", entered)]
@@ -744,14 +758,29 @@ class _Plan:
             seen.append(_Seen(f"{visits} AND events > 0 AND NOT {known} AND NOT {inside} AND {events}", "false"))
         return seen
 
-    def _are_frequent(self, pages: Sequence[int]) -> bool:
-        """Whether visits that have seen one of some pages are found by looking at the pages of all visits."""
+    @cached_property
+    def _reads_passing_twice(self) -> bool:
+        """Whether the few hits of rare pages are counted and their visits looked up: they are found once for both."""
+        dimensions, pages = self._question.dimensions, self._seen_pages
+        return (
+            pages is not None
+            and bool(self._metrics & _SUMS)
+            and not self._with_visits(dimensions)
+            and self._plan_of(dimensions) == self._counted_seen
+            and not self._are_frequent(pages)
+        )
+
+    def _are_frequent(self, pages: tuple[int, ...], alone: float = FREQUENT_ALONE) -> bool:
+        """Whether visits that have seen one of some pages are found by looking at the pages of all visits.
+
+        Args:
+            alone: the least share of one page.
+        """
         if not 0 < len(pages) <= FEW_IDS:
             return False
-        if self._frequent is None:
-            share = self._relations.share_of(pages)
-            self._frequent = share >= (FREQUENT if len(pages) > 1 else FREQUENT_ALONE)
-        return self._frequent
+        if pages not in self._shares:
+            self._shares[pages] = self._relations.share_of(pages)
+        return self._shares[pages] >= (FREQUENT if len(pages) > 1 else alone)
 
     def _entered(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
         """Whole visits whose first pageview passes, by the values of that pageview."""

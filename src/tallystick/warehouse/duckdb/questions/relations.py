@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from tallystick.model.dimensions import NEXT_PAGE, PREVIOUS_PAGE
-from tallystick.model.question import NO_ID, Question
+from tallystick.model.dimensions import NEXT_PAGE, PAGE, PREVIOUS_PAGE
+from tallystick.model.question import NO_ID, Question, matches_in
 from tallystick.warehouse.duckdb import regular, visits
 from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.questions.conditions import FEW_IDS, IDS, has_one_of, is_among, is_one_of, scanned_for
@@ -155,7 +155,7 @@ class Relations:
 
     @cached_property
     def has_long(self) -> bool:
-        """Whether there are visits whose rows lack ``inner_pages``; asked for where paths are known only."""
+        """Whether there are visits whose rows lack ``inner_pages``; asked for where pages are filtered only."""
         return self._noted("long") is not None
 
     @cached_property
@@ -205,8 +205,9 @@ class Relations:
                 "alone": f"SELECT 1 {hit} AND created >= {self._since} AND created < {self._until}"
                 " AND bot = 0 AND session = 0 LIMIT 1",
             }
-            if self._paths is not None:
+            if any(match.dimension.name == PAGE.name for match in matches_in(self._question.condition)):
                 selects["long"] = f"SELECT 1 FROM visit WHERE {self._in_part} AND inner_pages IS NULL LIMIT 1"
+                selects["newest_hit"] = "SELECT max(created) FROM hit"
             if self._only_paths:
                 selects["unpaired"] = f"SELECT 1 FROM visit WHERE {self._unpaired} LIMIT 1"
             if "page" in self._of_hit:
@@ -223,11 +224,10 @@ class Relations:
 
     def share_of(self, pages: Sequence[int]) -> float:
         """About which share of the period's hits are pageviews of some pages: that of its newest ones, or 0."""
-        connection, period = self._session.connection, self._question.period
-        (newest,) = connection.execute("SELECT max(created) FROM hit").fetchone() or (None,)
-        until = min(period.after, (newest or 0) + 1)
+        period = self._question.period
+        until = min(period.after, (self._noted("newest_hit") or 0) + 1)
         since = until - (until - period.first) // SAMPLED
-        row = connection.execute(
+        row = self._session.connection.execute(
             f"SELECT avg(CAST(NOT event AND {is_among('path', pages, self._parameters)} AS INTEGER)) FROM hit"
             f" WHERE {self._site} AND created >= {self._since} AND created < {self._until}"
             f" AND created >= {since} AND created < {until} AND bot = 0",
