@@ -655,7 +655,7 @@ def test_options_of_other_programs_imports_fit_together(
 
 @pytest.mark.usefixtures("site")
 def test_ctrl_c_ends_the_reading_of_a_file_at_once() -> None:
-    Path("u.csv").write_text(many(200_000))
+    Path("u.csv").write_text(many(50_000))
     command = [sys.executable, "-c", READS_SLOWLY, "import", "umami", "u.csv", *DATA]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean_environment()) as process:
         assert process.stderr
