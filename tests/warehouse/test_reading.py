@@ -1,6 +1,7 @@
 """Reads that nobody waits for any more give their thread back."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from threading import Event
 
@@ -49,3 +50,25 @@ async def test_reads_that_wait_are_finished_before_the_warehouse_is_closed(wareh
     hold.set()
     assert await asyncio.gather(*reads) == [True] * len(reads)
     await closing
+
+
+async def test_parameters_of_statements_import_nothing(
+    warehouse: DuckDbWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sought: list[str] = []
+
+    class Finder:
+        """Finds nothing, and knows what it was asked for."""
+
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            sought.append(name)
+
+    def several_kinds(session: DuckDbSession) -> list[tuple[object, ...]]:
+        statement = "SELECT $1, $2, $3, $4"
+        session.connection.execute(statement, [1, "a", None, 0.5])  # what it imports once
+        monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+        return session.connection.execute(statement, [1, "a", None, 0.5]).fetchall()
+
+    assert await warehouse.read(several_kinds) == [(1, "a", None, 0.5)]
+    assert sought == []
