@@ -356,7 +356,7 @@ class Relations:
         if self.has_alone:
             parts.append(alone)
         if self.crossed:
-            parts.append(f"SELECT *, {no_hit} FROM ({visits.visits_of('crossing_hits', self._of_first)})")
+            parts.append(f"SELECT *, {no_hit} FROM crossing_visits")
         return [*self._crossing(), Relation("visits", " UNION ALL ".join(parts))]
 
     def steps(self) -> list[Relation]:
@@ -430,7 +430,13 @@ class Relations:
             f" AND started >= {self._since} AND started < {self._until} AND ended >= {self._until}"
         )
         hits = " UNION ALL ".join(self._hits_between(span) for span in self.crossed)
-        return [Relation("crossing", sessions, ""), Relation("crossing_hits", hits, "")]
+        own = visits.visits_of("crossing_hits", self._of_first)
+        # Materialized, because plans read visits several times.
+        return [
+            Relation("crossing", sessions, ""),
+            Relation("crossing_hits", hits, ""),
+            Relation("crossing_visits", own, "MATERIALIZED "),
+        ]
 
     def _hits_between(self, span: TimeRange) -> str:
         return (
