@@ -58,7 +58,7 @@ audit: .venv/.audit ## Ask the Python Package Index for known weaknesses of the 
 		{ echo "audit: failed. There are weaknesses above, or packages that could not be looked up: this machine then does" \
 		"not reach the index and its advisories (a mirror has none), and nothing is said about them."; exit 1; }
 
-image: .venv/.dev ## Carry out the steps of deploy/Dockerfile without Docker, and run the result; as root
+image: .venv/bin/python ## Carry out the steps of deploy/Dockerfile without Docker, and run the result; as root
 	$(BIN)/python tools/check_image.py
 
 check: lint wheel image test ## Everything that must hold before a change lands
@@ -95,8 +95,10 @@ shape: .venv/.dev ## Sizes of files and functions, to see what grows
 clean: ## Remove the environment; data stays
 	rm -rf .venv .venv-nodes
 
+# Python brings an older pip, which takes twice as long to choose among all releases of a hundred packages.
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
+	$(PIP_INSTALL) --upgrade pip
 
 .venv/.runtime: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP_INSTALL) --editable .
@@ -108,12 +110,13 @@ clean: ## Remove the environment; data stays
 
 # What both need lies in .venv: this one stands before it with what differs, and is there in a third of the time.
 .venv-nodes/.dev: .venv/.dev constraints-nodes.txt
-	$(PYTHON) -m venv --clear .venv-nodes
+	$(PYTHON) -m venv --clear --without-pip .venv-nodes
 	echo "import site; site.addsitedir('$$(ls -d $(CURDIR)/.venv/lib/python3*/site-packages)')" \
 		>$$(ls -d .venv-nodes/lib/python3*/site-packages)/beneath.pth
 	sed 's/^/^/; s/==.*/==/' constraints-nodes.txt >.venv-nodes/others.txt
 	grep -vf .venv-nodes/others.txt constraints.txt | cat - constraints-nodes.txt >.venv-nodes/constraints.txt
-	.venv-nodes/bin/python -m pip install --quiet --constraint .venv-nodes/constraints.txt --editable '.[nodes]' 'moto[s3]' flask flask-cors
+	$(BIN)/python -m pip --python .venv-nodes/bin/python install --quiet --constraint .venv-nodes/constraints.txt \
+		--editable '.[nodes]' 'moto[s3]' flask flask-cors
 	touch $@
 
 .venv/.audit: .venv/.dev

@@ -120,7 +120,7 @@ def document_of(bill: Mapping[str, Any]) -> str:
 
 def install(python: Path, *packages: str | Path) -> None:
     """Install packages into an environment without pip, in the pinned versions."""
-    options = ("--quiet", "--disable-pip-version-check", "--constraint", ROOT / "constraints.txt")
+    options = ("--quiet", "--no-compile", "--disable-pip-version-check", "--constraint", ROOT / "constraints.txt")
     command = (sys.executable, "-m", "pip", "--python", python, "install", *options, *packages)
     subprocess.run([*map(str, command)], check=True)
 
