@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC
-from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +18,6 @@ from tallystick.model.period import DAY_S, exact_period
 from tallystick.model.question import EVERYTHING, AllOf, AnyOf, FilterExpression, Match, Not, Operator
 from tallystick.warehouse.duckdb.questions.funnels import answer_funnel
 
-world = cache(a_world)
 PAGEVIEWS = Match(dimension=EVENT_NAME, values=(PAGEVIEW_ID,))
 
 
@@ -89,7 +87,7 @@ def assert_same(found: FunnelAnswer, expected: FunnelAnswer) -> None:
 @given(drawn=funnels())
 def test_every_funnel_has_the_oracles_answer(drawn: tuple[int, FunnelQuestion]) -> None:
     begin, question = drawn
-    known: World = world(begin)
+    known: World = a_world(begin)
     found = answer_funnel(known.session, question)
     assert_same(found, funnel_answer(known.rows, question))
     assert_sums(found)
@@ -113,12 +111,12 @@ def test_without_optional_steps_the_others_are_the_same(drawn: tuple[int, Funnel
     begin, drawn_question = drawn
     question = replace(drawn_question, strict=False)
     short = replace(question, steps=tuple(step for step in question.steps if not step.optional))
-    found, others = (answer_funnel(world(begin).session, each) for each in (question, short))
+    found, others = (answer_funnel(a_world(begin).session, each) for each in (question, short))
     assert [step.visits for step in found.steps if not step.optional] == [step.visits for step in others.steps]
 
 
 def test_values_are_never_a_part_of_the_statement() -> None:
-    known: World = world(BEGINNINGS[0])
+    known: World = a_world(BEGINNINGS[0])
     span = exact_period(0, BEGINNINGS[0] + 9 * DAY_S, UTC)
     stored = known.session.connection.execute("SELECT count(*) FROM hit").fetchall()
     for operator in Operator:
@@ -148,4 +146,4 @@ def test_an_expression_that_is_not_valid_is_refused() -> None:
         steps = (AskedStep(name="1", condition=step), AskedStep(name="2", condition=EVERYTHING))
         question = FunnelQuestion(site=1, period=span, steps=steps, condition=condition)
         with pytest.raises(InputRefused, match=r"the expression .* is not valid"):
-            answer_funnel(world(BEGINNINGS[0]).session, question)
+            answer_funnel(a_world(BEGINNINGS[0]).session, question)

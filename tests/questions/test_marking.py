@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.questions import passing_ids
 from tallystick.warehouse.types import EVERY_ID
 
-world = cache(partial(a_world, long_visits=False))
+world = partial(a_world, long_visits=False)
 UTC = ZoneInfo("UTC")
 OF_BOTS: st.SearchStrategy[FilterExpression] = st.one_of(
     matches([PAGE, BOT, HOST, COUNTRY]), matches([PAGE, BOT]).map(HasDone), matches([PAGE]).map(Not), CONDITIONS

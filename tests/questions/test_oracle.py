@@ -2,7 +2,6 @@
 
 import math
 import re
-from functools import cache
 from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,7 +49,6 @@ from tallystick.warehouse.duckdb.questions import answering, conditions, relatio
 from tallystick.warehouse.duckdb.questions.answering import answer
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
-world = cache(a_world)
 OF_BOTS = st.sampled_from(BEGINNINGS).flatmap(lambda begin: st.tuples(st.just(begin), questions(begin, bots=True)))
 DRAWN = st.sampled_from(BEGINNINGS).flatmap(lambda begin: st.tuples(st.just(begin), questions(begin)))
 
@@ -87,7 +85,7 @@ def assert_in_order(found: Answer, question: Question) -> None:
 @given(drawn=DRAWN)
 def test_every_question_has_the_oracles_answer(drawn: Any, *, general: bool) -> None:
     begin, (question, zone) = drawn
-    known: World = world(begin)
+    known: World = a_world(begin)
     expected = oracle.answer(known.rows, question, zone)
     assert_same(answer(known.session, question, general=general), expected, question)
 
@@ -95,14 +93,14 @@ def test_every_question_has_the_oracles_answer(drawn: Any, *, general: bool) -> 
 @given(drawn=OF_BOTS)
 def test_hits_of_bots_are_asked_for_alike(drawn: Any) -> None:
     begin, (question, zone) = drawn
-    known: World = world(begin)
+    known: World = a_world(begin)
     assert_same(answer(known.session, question), oracle.answer(known.rows, question, zone), question)
 
 
 @given(drawn=DRAWN, limit=st.integers(1, 4))
 def test_pages_are_parts_of_the_whole(drawn: Any, limit: int) -> None:
     begin, (question, _) = drawn
-    session = world(begin).session
+    session = a_world(begin).session
     whole = answer(session, question).rows
     pages = [
         answer(session, replace(question, limit=limit, offset=offset, total_rows=True))
@@ -123,7 +121,7 @@ def test_a_page_behind_the_last_one_tells_how_many_rows_there_are() -> None:
         goals=(NamedCondition("first", page),),
         total_rows=True,
     )
-    session = world(BEGINNINGS[0]).session
+    session = a_world(BEGINNINGS[0]).session
     rows = answer(session, question).rows
     behind = answer(session, replace(question, offset=100))
     assert rows
@@ -133,7 +131,7 @@ def test_a_page_behind_the_last_one_tells_how_many_rows_there_are() -> None:
 @given(drawn=DRAWN, cut=st.integers(0, DAYS * DAY_S))
 def test_parts_of_a_period_add_up_to_the_whole(drawn: Any, cut: int) -> None:
     begin, (question, zone) = drawn
-    session, (start, end) = world(begin).session, (begin - DAY_S, begin + 2 * DAYS * DAY_S)
+    session, (start, end) = a_world(begin).session, (begin - DAY_S, begin + 2 * DAYS * DAY_S)
     condition = AllOf(tuple(match for match in [question.condition] if about_hits(match)))
     metrics = (Metric.PAGEVIEWS, Metric.EVENTS, Metric.COUNT)
     first, second, whole = (
@@ -169,7 +167,7 @@ def test_the_neighbours_of_pages_do_not_depend_on_how_they_are_found(
         ((Metric.EXIT_RATE, Metric.EVENTS), (NEXT_PAGE,)),
     ]
     for begin in BEGINNINGS[:1]:
-        known: World = world(begin)
+        known: World = a_world(begin)
         for sites, pages in product([(1,), SITES], [(11,), (11, 13, 22)]):
             condition = AllOf((Match(dimension=PAGE, values=pages), Match(dimension=BROWSER, values=("", "Firefox"))))
             for metrics, dimensions in asked:
@@ -193,7 +191,7 @@ def test_visits_of_pages_do_not_depend_on_how_frequent_these_are(
     for name in ("FREQUENT", "FREQUENT_ALONE", "FREQUENT_DONE"):
         monkeypatch.setattr(answering, name, frequent)
     monkeypatch.setattr(conditions, "MOST_BITS", bits)
-    zone, known = ZoneInfo("UTC"), world(begin)
+    zone, known = ZoneInfo("UTC"), a_world(begin)
     whole = (Metric.VISITORS, Metric.VISIT_DURATION, Metric.BOUNCE_RATE, Metric.VIEWS_PER_VISIT)
     asked: list[tuple[tuple[Metric, ...], tuple[Grouping, ...]]] = [
         (whole, ()),
@@ -224,7 +222,7 @@ def test_visits_of_pages_do_not_depend_on_how_frequent_these_are(
 
 
 def test_the_share_of_pages_is_that_of_the_newest_hits() -> None:
-    known: World = world(BEGINNINGS[0])
+    known: World = a_world(BEGINNINGS[0])
     newest = max(row["created"] for row in known.rows)
     for first, after, sites in ((0, newest + 9 * DAY_S, SITES), (newest - 64 * DAY_S, newest + 1, (2, 3))):
         question = Question(
@@ -243,7 +241,7 @@ def test_the_share_of_pages_is_that_of_the_newest_hits() -> None:
 @pytest.mark.parametrize("expression", ["(", "[a", "a{1001}", "\\"])
 def test_an_expression_that_is_not_valid_is_refused(expression: str) -> None:
     match = Match(dimension=HOST, operator=Operator.MATCHES, values=("a", expression))
-    session = world(BEGINNINGS[0]).session
+    session = a_world(BEGINNINGS[0]).session
     span = period(0, 1, ZoneInfo("UTC"))
     question = Question(sites=SITES, period=span, metrics=(Metric.VISITORS,), condition=Not(match))
     with pytest.raises(InputRefused, match=r"the expression .* is not valid"):
@@ -260,7 +258,7 @@ HOSTILE = (
 
 @pytest.mark.parametrize("dimension", QUESTION_DIMENSIONS, ids=lambda dimension: dimension.name)
 def test_values_are_never_a_part_of_the_statement(dimension: Dimension) -> None:
-    known: World = world(BEGINNINGS[0])
+    known: World = a_world(BEGINNINGS[0])
     span = period(0, BEGINNINGS[0] + 9 * DAY_S, ZoneInfo("UTC"))
     rows = known.session.connection.execute("SELECT count(*) FROM hit").fetchall()
     for operator in Operator:
@@ -280,7 +278,7 @@ def test_values_are_never_a_part_of_the_statement(dimension: Dimension) -> None:
 
 
 def test_names_are_compared_like_columns() -> None:
-    session = world(BEGINNINGS[0]).session
+    session = a_world(BEGINNINGS[0]).session
     names = ["/a", "/A", "/blog/x", "", "'"]
 
     def found(operator: Operator, *values: str, caseless: bool = False) -> list[str]:
@@ -298,7 +296,7 @@ def test_names_are_compared_like_columns() -> None:
 
 @pytest.mark.parametrize("caseless", [False, True])
 def test_an_expression_may_match_no_character(*, caseless: bool) -> None:
-    session = world(BEGINNINGS[0]).session
+    session = a_world(BEGINNINGS[0]).session
     names = ["", "a", "bcd", "xx", "B", "é", "a b", "-", "\\b"]
     flags = re.IGNORECASE if caseless else 0
     for expression in (

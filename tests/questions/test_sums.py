@@ -2,7 +2,6 @@
 
 from collections import Counter
 from datetime import UTC
-from functools import cache
 from typing import Any
 
 from hypothesis import given
@@ -16,7 +15,6 @@ from tallystick.model.period import exact_period
 from tallystick.model.question import EVERYTHING, Question, TimeUnit
 from tallystick.warehouse.duckdb.questions.answering import answer
 
-world = cache(a_world)
 HITS = (Metric.PAGEVIEWS, Metric.EVENTS, Metric.COUNT)
 """Numbers of hits, each of which is in one part."""
 VISITS = (Metric.VISITORS, Metric.VISITS)
@@ -38,7 +36,7 @@ def groups(begin: int, question: Question) -> dict[tuple[Any, ...], Counter[Metr
         row.values: Counter(
             {metric: int(figure or 0) for metric, figure in zip(question.metrics, row.figures, strict=True)}
         )
-        for row in answer(world(begin).session, question).rows
+        for row in answer(a_world(begin).session, question).rows
     }
 
 
@@ -70,7 +68,7 @@ def test_visits_of_two_parts_are_all_visits_and_those_over_the_cut_twice(drawn: 
         whole(begin, replace(question, metrics=VISITS + HITS, condition=EVERYTHING, period=exact_period(*span, UTC)))
         for span in ((first, middle - 1), (middle, last), (first, last))
     )
-    crossing = _crossing(world(begin), first, middle, last)
+    crossing = _crossing(a_world(begin), first, middle, last)
     twice = Counter(dict.fromkeys(VISITS, crossing))
     assert one + other == both + twice
 
