@@ -47,6 +47,7 @@ from tallystick.warehouse.duckdb import regular, visits
 from tallystick.warehouse.duckdb.migrations import all_steps
 from tallystick.warehouse.duckdb.queried import named_queries
 from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.lake.session import LakeReadSession, SnapshotValues
 
 HITS, DAYS = 220, 5
 SITES = (1, 2, 3)
@@ -162,6 +163,8 @@ def _session(rows: list[Row], *, long_visits: bool) -> DuckDbSession:
         connection.execute("UPDATE visit SET inner_pages = NULL WHERE pageviews > 4")
     regular.judge_all(connection)
     connection.execute("UPDATE mark SET judged_until = (SELECT quantile_disc(ended, 0.7) FROM visit)")
+    if lakes.ON_LAKE:
+        return LakeReadSession(connection, named_queries(), SnapshotValues())
     return DuckDbSession(connection, named_queries())
 
 

@@ -73,6 +73,9 @@ class Instance(ABC):
                 raise StoreFailed(msg)
             connection = self._cursor(self._root)
             self._in_use.add(connection)
+        return self._session_on(connection)
+
+    def _session_on(self, connection: Connection) -> DuckDbSession:
         return DuckDbSession(connection, self.queries)
 
     def give_back(self, session: DuckDbSession) -> None:

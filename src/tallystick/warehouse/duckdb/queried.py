@@ -1,5 +1,7 @@
 """The named queries, for DuckDB."""
 
+import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -17,11 +19,32 @@ class QuerySession:
     Attributes:
         queries: the named queries; called as ``session.queries.NAME(session.connection, ...)``.
         sessions_outdated: set by a write that changed the paths of visitor sessions.
+        looks_take_long: whether each table in a statement costs milliseconds, whatever it has.
     """
+
+    looks_take_long = False
 
     def __init__(self, connection: Connection, queries: Any) -> None:  # noqa: ANN401
         self.connection, self.queries = connection, queries
         self.sessions_outdated = False
+
+    def values_of(self, selects: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
+        """What SELECTs of one value each return, by their names; run in one statement.
+
+        Args:
+            values: those that every SELECT may refer to.
+        """
+        if not selects:
+            return {}
+        text = f"SELECT {', '.join(f'({select})' for select in selects.values())}"
+        row = self.connection.execute(text, values_in(text, values)).fetchone() or (None,) * len(selects)
+        return dict(zip(selects, row, strict=True))
+
+
+def values_in(text: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that a text refers to: DuckDB refuses others."""
+    used = set(re.findall(r"\$(\w+)", text))
+    return {name: value for name, value in values.items() if name in used}
 
 
 class InTransaction(DuckDBAdapter):

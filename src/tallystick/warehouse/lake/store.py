@@ -25,6 +25,7 @@ from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.instance import THREADS, Instance
 from tallystick.warehouse.duckdb.migrations import all_steps, recorded, refuse_newer
 from tallystick.warehouse.duckdb.queried import Connection
+from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import (
     EXPORTS_DIRECTORY,
     SPILLED_DIRECTORY,
@@ -38,6 +39,7 @@ from tallystick.warehouse.lake.catalogue import (
     OPTIONS,
     SCHEMA,
     administered,
+    begin_statistics,
     connection_string,
     create_or_migrate,
     is_created,
@@ -48,6 +50,7 @@ from tallystick.warehouse.lake.catalogue import (
 from tallystick.warehouse.lake.cleaning import CleaningConnection
 from tallystick.warehouse.lake.extensions import LAKE, OBJECT_STORAGE, load_extensions
 from tallystick.warehouse.lake.object_storage import add_credentials, limit_waiting
+from tallystick.warehouse.lake.session import LakeReadSession, SnapshotValues
 
 NAME = "lake"
 """The lake's name in DuckDB."""
@@ -113,6 +116,7 @@ class LakeStore(Instance):
         self.exports = exports.absolute() if exports else work.absolute() / EXPORTS_DIRECTORY
         self._spilled = work.absolute() / SPILLED_DIRECTORY
         self._memory_mb, self._of_command = memory_mb, of_command
+        self._kept = SnapshotValues()
         self._reach = (self.files, str(self.exports), *(str(folder.absolute()) for folder in reach))
 
     def open(self) -> None:
@@ -165,6 +169,7 @@ class LakeStore(Instance):
                 create_or_migrate(session.connection)
                 note_schema(connection, epoch, len(all_steps()))
                 _set_options(session.connection)
+                begin_statistics(connection, session.connection)
                 with transaction(session.connection):
                     visits.fill(session.connection, FILLED_AT_ONCE)
 
@@ -194,6 +199,11 @@ class LakeStore(Instance):
             root.execute(f"CREATE SECRET {PASSWORD} (TYPE postgres, PASSWORD {quoted(password)})")
             options.append(f"META_SECRET {quoted(PASSWORD)}")
         root.execute(f"ATTACH {quoted(catalogue)} AS {NAME} ({', '.join(options)})")
+
+    def _session_on(self, connection: Connection) -> DuckDbSession:
+        if self.epoch is None:
+            return LakeReadSession(connection, self.queries, self._kept)
+        return super()._session_on(connection)
 
     def _cursor(self, root: Connection) -> Connection:
         connection = root.cursor()

@@ -299,13 +299,15 @@ class _Plan:
     def text(self, *, paged: bool = True) -> str:
         """The statement. Its last two columns: the number of all rows, and whether hits without a session count."""
         question, relations = self._question, self._relations
-        parts = self._parts(self._names)
-        ctes = [*relations.hits(), *relations.visits(), relations.irregular(), relations.rows(), *self._passing()]
-        ctes += parts.as_relations()
+        parts, everyone = self._parts(self._names), None
         if self._everyone is not None:
-            ctes.append(Relation("everyone", f"SELECT {self.parameters.add(self._everyone)} AS total", ""))
+            everyone = f"SELECT {self.parameters.add(self._everyone)} AS total"
         elif Metric.PERCENTAGE in self._metrics:
             everyone = f"SELECT coalesce(sum(visitors), 0) AS total FROM ({self._counted([], [])})"
+        # Behind the parts, which decide which relations there are.
+        ctes = [*relations.hits(), *relations.visits(), *relations.irregular(), relations.rows(), *self._passing()]
+        ctes += parts.as_relations()
+        if everyone is not None:
             ctes.append(Relation("everyone", everyone, ""))
         of_metrics = _FIGURES | (_FIGURES_OF_SEEN if self._seen_has_visitors else {})
         figures = [of_metrics[metric] for metric in question.metrics]

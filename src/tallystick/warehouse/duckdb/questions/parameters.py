@@ -1,7 +1,8 @@
 """The values of a statement, which never are in its text."""
 
-import re
 from typing import Any
+
+from tallystick.warehouse.duckdb.queried import values_in
 
 
 class BoundValues:
@@ -18,5 +19,4 @@ class BoundValues:
 
     def of(self, text: str) -> dict[str, Any]:
         """The values that a text refers to: DuckDB refuses others."""
-        used = set(re.findall(r"\$(p[0-9]+)", text))
-        return {name: value for name, value in self.values.items() if name in used}
+        return values_in(text, self.values)

@@ -11,7 +11,7 @@ visits.
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tallystick.model.dimensions import NEXT_PAGE, PAGE, PREVIOUS_PAGE
 from tallystick.model.question import NO_ID, Question, matches_in
@@ -25,6 +25,8 @@ _HIT_COLUMNS = ("id", "site", "session", "first", "event", "path", "host", "crea
 
 SAMPLED = 64
 """Of so many parts of the period the newest is looked at to estimate."""
+MOST_CROSSING = 1_000
+"""Visits that cross a border of the period: of so many the numbers are noted, so that they are not searched again."""
 MOST_PAIRED = 32
 """Pageviews of a visit that are paired with one another: the pairs are as many as their square."""
 
@@ -75,6 +77,23 @@ class TimeRange(NamedTuple):
     end: int
 
 
+_BORDERS = ("before", "behind")
+
+
+class _Border(NamedTuple):
+    """The visits that cross a border of the period.
+
+    Attributes:
+        time: when the last one ends in the period, or the first one begins in it; None if there are none.
+        sites: of each, or None if they are too many or not known.
+        sessions: their numbers.
+    """
+
+    time: int | None
+    sites: list[int] | None
+    sessions: list[int] | None
+
+
 class Relations:
     """Builds the relations of one question.
 
@@ -116,7 +135,8 @@ class Relations:
         self._paths, self._parameters = paths, parameters
         self._only_paths = only_paths and paths is not None and len(paths) <= FEW_IDS and not question.bots
         self._session, self._bounds = session, dict(parameters.values)
-        self._numbers: dict[str, int | None] = {}
+        self._tells_paths = bool(needed & {"path", "page", "host"})
+        self._noted_values: dict[str, Any] = {}
 
     @property
     def visitor(self) -> str:
@@ -163,12 +183,12 @@ class Relations:
         """Where the hits of visits lie that cross a border of the period."""
         if self._general or self._question.bots:
             return ()
-        period, last, first = self._question.period, self._noted("last"), self._noted("first")
+        period, before, behind = self._question.period, *(self._border_noted(each).time for each in _BORDERS)
         spans = []
-        if last is not None:
-            spans.append(TimeRange(period.first, min(last + 1, period.after)))
-        if first is not None:
-            spans.append(TimeRange(max(first, period.first), period.after))
+        if before is not None:
+            spans.append(TimeRange(period.first, min(before + 1, period.after)))
+        if behind is not None:
+            spans.append(TimeRange(max(behind, period.first), period.after))
         if len(spans) == 2 and spans[0].end >= spans[1].begin:  # noqa: PLR2004
             return (TimeRange(period.first, period.after),)
         return tuple(spans)
@@ -179,73 +199,107 @@ class Relations:
 
         Their paths may have several first hits in the period, or none, and they may lie on several hosts.
         """
-        period, in_period = self._question.period, f"ended >= {self._since} AND started < {self._until}"
-        known = f"FROM irregular_visit WHERE {self._site} AND {in_period}"
+        period, spans, judged = self._question.period, list(self.crossed), self._judged_until
+        # Of a ``min`` alone, DuckDB first asks a lake for the number of rows, to answer from statistics.
+        alone = f" FILTER (WHERE ended > {judged})" if self._session.looks_take_long else ""
         self._note(
-            newest=f"SELECT min(started) FROM visit WHERE {self._site} AND {in_period} AND ended > {_JUDGED_UNTIL}",
-            irregular=f"SELECT min(started) {known}",
-            irregular_end=f"SELECT max(ended) {known}",
+            newest=f"SELECT min(started){alone} FROM visit WHERE {self._in_part} AND ended > {judged}",
+            # Both by one look at the table.
+            irregular=f"SELECT [min(started), max(ended)] FROM irregular_visit WHERE {self._in_part}",
         )
-        spans, newest, first = list(self.crossed), self._noted("newest"), self._noted("irregular")
+        newest, (first, last) = self._noted("newest"), self._noted("irregular")
         if newest is not None:
             spans.append(TimeRange(max(period.first, newest), period.after))
         if first is not None:
-            spans.append(
-                TimeRange(max(period.first, first), min(period.after, (self._noted("irregular_end") or 0) + 1))
-            )
+            spans.append(TimeRange(max(period.first, first), min(period.after, last + 1)))
         return _merged(spans)
 
+    @property
+    def _judged_until(self) -> str:
+        """The SQL of the time until which visits are known to be regular, but for those noted as irregular."""
+        if not self._session.looks_take_long:
+            return _JUDGED_UNTIL
+        if "judged" not in self._noted_values:
+            self._note(judged="SELECT judged_until FROM mark")
+        judged = self._noted("judged")
+        return str(regular.BEFORE_ALL if judged is None else judged)
+
+    def _border(self, time: str, those: str) -> str:
+        """The SELECT of a border of the period: of the time until which, or from which on, visits cross it.
+
+        Args:
+            time: an aggregate.
+            those: the condition of these visits.
+        """
+        if self._session.looks_take_long:
+            listed = (
+                f", {name}s: CASE WHEN count(*) <= {MOST_CROSSING} THEN list({name}) END"
+                for name in ("site", "session")
+            )
+            time = f"{{time: {time}{''.join(listed)}}}"
+        return f"SELECT {time} FROM visit WHERE {self._site} AND {those}"
+
+    def _border_noted(self, name: str) -> "_Border":
+        noted = self._noted(name)
+        return _Border(**noted) if isinstance(noted, dict) else _Border(noted, None, None)
+
     def _note(self, **selects: str) -> None:
-        """Run SELECTs of one number each in one statement, together with those that every plan needs."""
-        if "last" not in self._numbers:
-            visit, hit = f"FROM visit WHERE {self._site}", f"FROM hit WHERE {self._site}"
+        """Run SELECTs of one value each in one statement, together with those that every plan needs."""
+        if "before" not in self._noted_values:
+            hit = f"FROM hit WHERE {self._site}"
             selects |= {
-                "last": f"SELECT max(ended) {visit} AND started < {self._since} AND ended >= {self._since}",
-                "first": f"SELECT min(started) {visit} AND started < {self._until} AND ended >= {self._until}",
+                "before": self._border("max(ended)", self._before),
+                "behind": self._border("min(started)", self._behind),
                 "alone": f"SELECT 1 {hit} AND created >= {self._since} AND created < {self._until}"
                 " AND bot = 0 AND session = 0 LIMIT 1",
             }
             if any(match.dimension.name == PAGE.name for match in matches_in(self._question.condition)):
                 selects["long"] = f"SELECT 1 FROM visit WHERE {self._in_part} AND inner_pages IS NULL LIMIT 1"
-                selects["newest_hit"] = "SELECT max(created) FROM hit"
+                since = f"created >= {self._since}"
+                newest = (
+                    f" FILTER (WHERE {since}) FROM hit WHERE {since}" if self._session.looks_take_long else " FROM hit"
+                )
+                selects["newest_hit"] = f"SELECT max(created){newest}"
             if self._only_paths:
                 selects["unpaired"] = f"SELECT 1 FROM visit WHERE {self._unpaired} LIMIT 1"
             if "page" in self._of_hit:
                 in_period = f"{hit} AND created >= {self._since} AND created < {self._until} AND bot = 0"
                 selects["paged"] = f"SELECT 1 {in_period} AND page IS NOT NULL LIMIT 1"
-        text = f"SELECT {', '.join(f'({select})' for select in selects.values())}"
-        row = self._session.connection.execute(text, self._bounds).fetchone() or (None,) * len(selects)
-        self._numbers |= dict(zip(selects, row, strict=True))
+            if self._tells_paths and self._session.looks_take_long:
+                selects["judged"] = "SELECT judged_until FROM mark"
+        self._noted_values |= self._session.values_of(selects, self._bounds)
 
-    def _noted(self, name: str) -> int | None:
-        if name not in self._numbers:
+    def _noted(self, name: str) -> Any:  # noqa: ANN401  # a number, or values by name
+        if name not in self._noted_values:
             self._note()
-        return self._numbers[name]
+        return self._noted_values[name]
 
     def share_of(self, pages: Sequence[int]) -> float:
         """About which share of the period's hits are pageviews of some pages: that of its newest ones, or 0."""
         period = self._question.period
         until = min(period.after, (self._noted("newest_hit") or 0) + 1)
         since = until - (until - period.first) // SAMPLED
-        row = self._session.connection.execute(
+        share = (
             f"SELECT avg(CAST(NOT event AND {is_among('path', pages, self._parameters)} AS INTEGER)) FROM hit"
             f" WHERE {self._site} AND created >= {self._since} AND created < {self._until}"
-            f" AND created >= {since} AND created < {until} AND bot = 0",
-            self._bounds,
-        ).fetchone()
-        return row[0] or 0.0 if row else 0.0
+            f" AND created >= {since} AND created < {until} AND bot = 0"
+        )
+        return self._session.values_of({"share": share}, self._bounds)["share"] or 0.0
 
-    def irregular(self) -> Relation:
-        """``irregular``: the keys of visits that are not regular, and of those that cross a border of the period."""
-        of_site = (
-            f"SELECT {self.key} FROM visit WHERE {self._site} AND ended >= {self._since} AND started < {self._until}"
-        )
-        select = (
-            f"SELECT {self.key} FROM irregular_visit WHERE {self._site}"
-            f" UNION ALL {of_site} AND ended > {_JUDGED_UNTIL}"
-            f" UNION ALL {of_site} AND started < {self._since} UNION ALL {of_site} AND ended >= {self._until}"
-        )
-        return Relation("irregular", select, "MATERIALIZED ")
+    def irregular(self) -> list[Relation]:
+        """``irregular``: the keys of visits that are not regular, and of those that cross a border of the period.
+
+        Empty where ``irregular_times`` were not asked for, or are none.
+        """
+        if "irregular" not in self._noted_values or not self.irregular_times:
+            return []
+        # On a lake, each look at a table costs some milliseconds, also one that finds nothing.
+        parts = [f"SELECT {self.key} FROM crossing"] if self.crossed else []
+        if self._noted("irregular")[0] is not None:
+            parts.append(f"SELECT {self.key} FROM irregular_visit WHERE {self._site}")
+        if self._noted("newest") is not None:
+            parts.append(f"SELECT {self.key} FROM visit WHERE {self._in_part} AND ended > {self._judged_until}")
+        return [Relation("irregular", " UNION ALL ".join(parts), "MATERIALIZED ")]
 
     def hits(self) -> list[Relation]:
         """``hits``: the hits of the period."""
@@ -274,6 +328,16 @@ class Relations:
     def _in_part(self) -> str:
         """The condition of visits that lie in the period, or in a part of it."""
         return f"{self._site} AND ended >= {self._since} AND started < {self._until}"
+
+    @property
+    def _before(self) -> str:
+        """The condition of visits that began before the period and end in it, or behind it."""
+        return f"started < {self._since} AND ended >= {self._since}"
+
+    @property
+    def _behind(self) -> str:
+        """The condition of visits that began in the period, or before it, and end behind it."""
+        return f"started < {self._until} AND ended >= {self._until}"
 
     @property
     def _unpaired(self) -> str:
@@ -424,16 +488,23 @@ class Relations:
     def _crossing(self) -> list[Relation]:
         if not self.crossed:
             return []
-        sessions = (
-            f"SELECT site, session FROM visit WHERE {self._site} AND started < {self._since} AND ended >= {self._since}"
-            f" UNION ALL SELECT site, session FROM visit WHERE {self._site}"
-            f" AND started >= {self._since} AND started < {self._until} AND ended >= {self._until}"
-        )
+        parts = []
+        for name, those in zip(_BORDERS, (self._before, self._behind), strict=True):
+            border = self._border_noted(name)
+            if border.time is None:
+                continue
+            if border.sessions is None:
+                parts.append(f"SELECT site, session FROM visit WHERE {self._site} AND {those}")
+                continue
+            sites, sessions = self._parameters.add(border.sites), self._parameters.add(border.sessions)
+            parts.append(
+                f"SELECT unnest(CAST({sites} AS INTEGER[])) AS site, unnest(CAST({sessions} AS UBIGINT[])) AS session"
+            )
         hits = " UNION ALL ".join(self._hits_between(span) for span in self.crossed)
         own = visits.visits_of("crossing_hits", self._of_first)
         # Materialized, because plans read visits several times.
         return [
-            Relation("crossing", sessions, ""),
+            Relation("crossing", " UNION ALL ".join(parts), ""),
             Relation("crossing_hits", hits, ""),
             Relation("crossing_visits", own, "MATERIALIZED "),
         ]
