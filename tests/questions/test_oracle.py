@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from questions import oracle
 from questions.worlds import BEGINNINGS, DAYS, SITES, World, a_world, questions
+from support import lakes
 from tallystick.errors import InputRefused
 from tallystick.model.dimensions import (
     BROWSER,
@@ -211,6 +212,10 @@ def test_visits_of_pages_do_not_depend_on_how_frequent_these_are(
         AnyOf((HasDone(one), HasDone(several[1]))),
     ]
     for (number, condition), (other_number, (metrics, dimensions)) in product(enumerate(filters), enumerate(asked)):
+        # A lake takes six times as long for the same statements: there each test asks for all filters in two ways,
+        # all four in every way. The embedded warehouse answers everything, on the version of DuckDB of the lake, too.
+        if lakes.ON_LAKE and (number + other_number + BEGINNINGS.index(begin) + (bits == 0)) % 3:
+            continue
         question = Question(
             sites=SITES if (number + other_number) % 2 else (1,),
             period=period(begin + DAY_S // 3, begin + DAYS * DAY_S, zone),
