@@ -20,6 +20,7 @@ from tallystick.model.period import DAY_S, period
 from tallystick.model.question import EVERYTHING, NO_ID, FilterExpression, HasDone, Match, Not, Operator, Question
 from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.questions import passing_ids
+from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.types import EVERY_ID
 
 world = partial(a_world, long_visits=False)
@@ -77,9 +78,11 @@ def marked(rows: Sequence[Row], ids: set[int], into: int) -> list[Row]:
 @contextmanager
 def undone(known: World) -> Iterator[World]:
     """The world, whose changes are undone."""
-    known.session.connection.execute("BEGIN")
+    connection = known.session.connection
+    connection.execute("BEGIN")
     try:
-        yield known
+        # Of a lake, the world's own session keeps what it has read of a snapshot: it only reads.
+        yield known._replace(session=DuckDbSession(connection, known.session.queries))
     finally:
         known.session.connection.execute("ROLLBACK")
 
@@ -171,6 +174,6 @@ def test_an_expression_that_is_not_valid_changes_nothing() -> None:
     bad = Match(dimension=HOST, operator=Operator.MATCHES, values=("(",))
     known: World = world(BEGINNINGS[0])
     before = rows_in(known)
-    with undone(known), pytest.raises(InputRefused, match="is not valid"):
-        mark(known, a_question(BEGINNINGS[0], bad, bots=True), 0)
+    with undone(known) as changed, pytest.raises(InputRefused, match="is not valid"):
+        mark(changed, a_question(BEGINNINGS[0], bad, bots=True), 0)
     assert rows_in(known) == before
