@@ -184,6 +184,18 @@ def test_a_chosen_comparison_ends_where_the_asked_period_stands() -> None:
     assert ends(custom_comparison(day, chosen, TODAY)) == ("2026-01-03 00:00:00", "2026-01-03 14:30:05")
 
 
+@pytest.mark.parametrize("chosen", [(date(1, 1, 1), date(1, 1, 2)), (date(9999, 12, 30), date(9999, 12, 31))])
+def test_a_chosen_comparison_lies_within_the_calendar(chosen: tuple[date, date]) -> None:
+    from_sunday = dates(date(2026, 1, 11), date(2026, 1, 12), BERLIN)
+    with pytest.raises(ValueError, match="years 1 to 9999"):
+        custom_comparison(from_sunday, dates(*chosen, BERLIN), TODAY, same_weekdays=True)
+
+
+def test_a_chosen_comparison_cannot_be_cut_after_the_year_9999() -> None:
+    with pytest.raises(ValueError, match="years 1 to 9999"):
+        custom_comparison(period_named("year", TODAY), dates(date(9999, 12, 30), date(9999, 12, 31), BERLIN), TODAY)
+
+
 def test_nothing_lies_before_the_year_1() -> None:
     asked = dates(date(1, 1, 5), date(1, 1, 20), BERLIN)
     for compare in Earlier:

@@ -190,13 +190,16 @@ def custom_comparison(asked: Period, other: Period, today: Today, *, same_weekda
 
     Args:
         same_weekdays: move it by up to three days, so that it begins on the same day of the week.
+
+    Raises:
+        ValueError: it would lie outside of the years 1 to 9999.
     """
     first, begin = _local(asked.start, today.zone), _local(other.start, today.zone)
     if same_weekdays:
         days = (first.weekday() - begin.weekday() + 3) % 7 - 3
         other = _between(
-            begin + timedelta(days=days),
-            _local(other.end, today.zone) + timedelta(days=days),
+            _later(begin, timedelta(days=days)),
+            _later(_local(other.end, today.zone), timedelta(days=days)),
             other,
             other.end,
             today.zone,
@@ -204,7 +207,7 @@ def custom_comparison(asked: Period, other: Period, today: Today, *, same_weekda
     if not asked.start <= today.now < asked.end:
         return other
     passed = _local(today.now, today.zone) - first
-    end = _moment_at(_local(other.start, today.zone) + passed, today.zone)
+    end = _moment_at(_later(_local(other.start, today.zone), passed), today.zone)
     return other if end >= other.end else exact_period(other.start, end, today.zone)
 
 
@@ -220,13 +223,16 @@ def unit_for(asked: Period) -> TimeUnit:
 
 
 def _moved(asked: Period, first: datetime, last: datetime, *, days: int, today: Today) -> Period:
-    back = timedelta(days=days)
-    try:
-        first, last = first - back, last - back
-    except OverflowError as error:
-        msg = "the period to compare with begins before the year 1"
-        raise ValueError(msg) from error
+    first, last = (_later(moment, timedelta(days=-days)) for moment in (first, last))
     return _between(first, last, asked, min(asked.end, today.now), today.zone)
+
+
+def _later(moment: datetime, by: timedelta) -> datetime:
+    try:
+        return moment + by
+    except OverflowError as error:
+        msg = "the period to compare with lies outside of the years 1 to 9999"
+        raise ValueError(msg) from error
 
 
 def _between(first: datetime, last: datetime, asked: Period, until: int, zone: tzinfo) -> Period:

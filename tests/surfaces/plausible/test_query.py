@@ -1,6 +1,11 @@
 """``POST /api/v2/query`` and ``/api/query``: what is answered (contract 2.3 to 3.2)."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
 
 from support.telling import a_visit, tell
 
@@ -357,6 +362,35 @@ async def test_comparisons(stats: Stats) -> None:
     ]
     status, message = await stats.refusal(include={"compare": "previous_period"})
     assert (status, message.split(":")[0]) == (400, "#/include")
+
+
+@pytest.mark.parametrize("chosen", [["0001-01-01", "0001-01-02"], ["9999-12-30", "9999-12-31"]])
+async def test_a_comparison_outside_of_the_calendar_is_refused(stats: Stats, chosen: list[str]) -> None:
+    status, message = await stats.refusal(
+        EXTENDED,
+        date_range=["2027-01-17", "2027-01-17"],  # a Sunday
+        include={"compare": chosen, "compare_match_day_of_week": True},
+    )
+    assert (status, message.split(":")[0]) == (400, "#/include/compare")
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "begin"),
+    [
+        ("Europe/Berlin", "1880-01-01", "1879-12-31T23:59:32+00:53"),
+        ("America/New_York", "1880-01-01", "1880-01-01T00:00:02-04:56"),
+        ("Africa/Monrovia", "1970-01-01", "1970-01-01T00:00:30-00:44"),
+    ],
+)
+async def test_moments_are_those_of_rfc_3339_also_where_offsets_had_seconds(
+    stats: Stats, zone: str, day: str, begin: str
+) -> None:
+    found = await stats.query(EXTENDED, date_range=[day, day], timezone=zone)
+    sent = found["query"]["date_range"]
+    assert sent[0] == begin
+    first, last = msgspec.convert(sent, list[datetime])
+    assert first == datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone))
+    assert (last - first).total_seconds() == 86_399
 
 
 async def test_several_sites(stats: Stats) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import zip_longest
 from typing import Any
 
@@ -159,6 +159,12 @@ def _echo(query: DecodedQuery, site: object) -> dict[str, Any]:
 
 def moments(period: Period, zone: tzinfo) -> list[str]:
     """The first and the last second of a period, with the zone's offset."""
-    return [
-        datetime.fromtimestamp(moment, UTC).astimezone(zone).isoformat() for moment in (period.first, period.after - 1)
-    ]
+    return [_moment(moment, zone) for moment in (period.first, period.after - 1)]
+
+
+def _moment(seconds: int, zone: tzinfo) -> str:
+    local = datetime.fromtimestamp(seconds, UTC).astimezone(zone)
+    offset = (local.utcoffset() or timedelta()).total_seconds()
+    if offset % 60:  # as of local mean times; RFC 3339 has no seconds of offsets, and clients refuse them
+        local = local.astimezone(timezone(timedelta(minutes=round(offset / 60))))
+    return local.isoformat()
