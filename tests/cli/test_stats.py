@@ -6,6 +6,7 @@ import pytest
 
 from support.analytics import CHROME, HOST, AnalyticsServer, analytics_server
 from support.commands import CommandLine
+from support.terminal import on_a_terminal
 
 BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 REPORTS = {
@@ -72,3 +73,56 @@ def test_what_makes_no_sense_is_refused(run: CommandLine, options: tuple[str, ..
 def test_a_server_that_cannot_be_reached_is_named(run: CommandLine, command: tuple[str, ...]) -> None:
     refusal = run(*command, "--site", "http://127.0.0.1:1", variables={"TALLYSTICK_TOKEN": "x"}).refused()
     assert refusal.startswith("http://127.0.0.1:1: ")
+
+
+ASKING_A_SERVER = [
+    ("stats", "paths", "--site"),
+    ("bots", "list", "--site"),
+    ("bots", "restore", "--yes", "--filter", "page=/x", "--site"),
+    ("query", "--site"),
+    ("query", "--url"),
+    ("funnel", "show", "--step", "/", "--step", "/b", "--url"),
+    ("export", "out.csv", "--format", "csv", "--site"),
+    ("import", "in.csv", "--site"),
+]
+
+
+@pytest.mark.parametrize("command", ASKING_A_SERVER, ids=" ".join)
+@pytest.mark.parametrize("url", ["http://", "http://x:port", "http://a\x01b", "http://ü..example"])
+def test_what_is_no_url_is_refused(run: CommandLine, tmp_path: Path, command: tuple[str, ...], url: str) -> None:
+    (tmp_path / "in.csv").write_text("")
+    files = [str(tmp_path / each) if each.endswith(".csv") else each for each in command]
+    refusal = run(*files, url, variables={"TALLYSTICK_TOKEN": "x"}).refused()
+    assert refusal.startswith(f"{url!r} is no URL of a server")
+
+
+@pytest.mark.parametrize("command", ["query", "funnel"])
+def test_a_url_has_a_scheme(run: CommandLine, command: str) -> None:
+    steps = ("show", "--step", "/", "--step", "/b") if command == "funnel" else ()
+    refusal = run(command, *steps, "--url", "example.com", variables={"TALLYSTICK_TOKEN": "x"}).refused()
+    assert refusal == "'example.com' is no URL of a server, such as http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize("command", ASKING_A_SERVER, ids=" ".join)
+@pytest.mark.parametrize("secret", ["se\ncret", "sécret", " "])
+def test_what_is_no_token_is_refused_and_not_shown(
+    run: CommandLine, tmp_path: Path, command: tuple[str, ...], secret: str
+) -> None:
+    (tmp_path / "in.csv").write_text("")
+    files = [str(tmp_path / each) if each.endswith(".csv") else each for each in command]
+    refusal = run(*files, "http://127.0.0.1:1", variables={"TALLYSTICK_TOKEN": secret}).refused()
+    assert refusal.startswith("TALLYSTICK_TOKEN ")
+    assert "cret" not in refusal
+
+
+def test_names_of_strangers_stay_on_their_line_and_command_no_terminal(run: CommandLine, tmp_path: Path) -> None:
+    data = ("--data", tmp_path / "data")
+    with analytics_server(tmp_path / "data", host=HOST) as server:
+        server.pixel(p="a\nb\tc\x1b[31m\u202e", e="true")
+        assert run("stats", "paths", *data).succeeded() == "a\ufffdb\ufffdc\ufffd[31m\ufffd\t1\n"
+    listed = run("path", "list", *data).succeeded().splitlines()
+    assert [line.split("\t")[1] for line in listed] == ["a\ufffdb\ufffdc\ufffd[31m\ufffd"]
+    code, screen = on_a_terminal("stats", "paths", *data, directory=tmp_path)
+    assert code == 0
+    assert "a\ufffdb\ufffdc\ufffd[31m\ufffd" in screen
+    assert "\x1b[31m" not in screen

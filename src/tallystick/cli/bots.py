@@ -16,7 +16,7 @@ from tallystick.cli.support.jobs import read_hits, write_and_do_jobs
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.support.prompts import Yes, confirm
-from tallystick.cli.support.site_access import api_errors_refused, is_url, token
+from tallystick.cli.support.site_access import api_errors_refused, is_url, server_url, token
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.hit import HOUR_S, Bot, is_bot
@@ -234,7 +234,7 @@ class _Bots(Struct):
 def _answer_at(url: str) -> _Bots:
     with api_errors_refused(url):
         answer = httpx.get(
-            f"{url.rstrip('/')}/api/v0/bots",
+            f"{server_url(url)}/api/v0/bots",
             params={"start": FIRST_DAY, "limit": 1},
             headers={"authorization": f"Bearer {token('stats')}", "content-type": "application/json"},
             timeout=60,

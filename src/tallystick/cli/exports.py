@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from msgspec import Struct
 
 from tallystick.cli.support.progress import ShowProgress, progress
-from tallystick.cli.support.site_access import is_url, opened_site, token
+from tallystick.cli.support.site_access import is_url, opened_site, server_url, token
 from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
@@ -122,7 +122,7 @@ async def _fetch(url: str, options: ExportOptions, file: Path, show_progress: Sh
         body["start_from_hit_id"] = options.start_id
     if options.start_day is not None:
         body["start_from_day"] = datetime.fromtimestamp(options.start_day // 1000, UTC).strftime("%Y-%m-%d")
-    async with ExportClient(url, token("export")) as client:
+    async with ExportClient(server_url(url), token("export")) as client:
         export = await client.written(body)
         await client.save(export, file, show_progress)
     return Exported(export.num_rows or 0, None if options.form == "json" else export.last_hit_id)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tallystick.cli.support.data_directory import server_runs
 from tallystick.cli.support.days import first_and_last_day
-from tallystick.cli.support.site_access import api_errors_refused, is_url, lent_access, opened_site, token
+from tallystick.cli.support.site_access import api_errors_refused, is_url, lent_access, opened_site, server_url, token
 from tallystick.errors import InputRefused
 from tallystick.model.account import Permission
 from tallystick.model.filter_lists import filter_of
@@ -68,7 +68,7 @@ def mark(site: str | None, settings: AnalyticsSettings, options: MarkingOptions)
     """
     if site and is_url(site):
         with httpx.Client() as client:
-            return _at_server(client, site, token("site-update"), {}, options)
+            return _at_server(client, server_url(site), token("site-update"), {}, options)
     if server_runs(settings.data):
         with (
             lent_access(site, settings, Permission.SITE_UPDATE) as lent,
@@ -91,7 +91,7 @@ def _at_server(client: httpx.Client, url: str, secret: str, headers: Mapping[str
     }
     with api_errors_refused(url):
         answer = client.post(
-            f"{url.rstrip('/')}/api/v0/bots",
+            f"{url}/api/v0/bots",
             json=body,
             headers={"authorization": f"Bearer {secret}", **headers},
             timeout=60,

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
+from tallystick.cli.support.listing import printable
 from tallystick.cli.support.progress import ShowProgress
 from tallystick.cli.support.site_access import Waits
 from tallystick.services.imports.running import LOOKED_AT_EVERY_S
@@ -38,7 +39,7 @@ def bad_lines_shown(text_of: Callable[[Bad], str]) -> Callable[[Bad], None]:
         if number == BAD_LINES_SHOWN:
             print("further bad lines are not shown, only counted", file=sys.stderr)
         elif number is not None:
-            print(text_of(bad), file=sys.stderr)
+            print(printable(text_of(bad)), file=sys.stderr)
 
     return on_bad_line
 

@@ -27,8 +27,16 @@ def instant(milliseconds: int | None) -> str | None:
     return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def printable(text: str) -> str:
+    """A text without the characters that a terminal obeys or that would begin another line or cell.
+
+    Names of paths, events and referrers come from strangers.
+    """
+    return text if text.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in text)
+
+
 def _text(cell: Cell) -> str:
-    return "-" if cell is None or cell == "" else str(cell)
+    return "-" if cell is None or cell == "" else printable(str(cell))
 
 
 def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,5 +1,6 @@
 """Texts of what answers have, for people."""
 
+from tallystick.cli.support.listing import printable
 from tallystick.client.query_answers import Figure, Value
 from tallystick.model.dimension_names import PROPERTY, name_of
 
@@ -45,8 +46,7 @@ def value_text(dimension: str, value: Value) -> str:
         return WEEKDAYS[value - 1]
     if dimension == "time:hour_of_day":
         return f"{value:02}:00"
-    # Paths and referrers come from strangers, and a terminal obeys some characters.
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(value)) or "-"
+    return printable(str(value)) or "-"
 
 
 def title_of(name: str) -> str:

@@ -97,13 +97,34 @@ def token(permission: str) -> str:
         permission: that the token needs, for the message.
 
     Raises:
-        InputRefused: TALLYSTICK_TOKEN is not set.
+        InputRefused: TALLYSTICK_TOKEN is not set, or is no token. The message does not show it.
     """
-    secret = next(filter(None, map(os.environ.get, VARIABLES)), None)
-    if secret is None:
+    variable = next((each for each in VARIABLES if os.environ.get(each, "").strip()), None)
+    if variable is None:
         msg = f"{VARIABLES[0]} must be set to an API token with the permission {permission}"
         raise InputRefused(msg)
-    return secret.strip()
+    secret = os.environ[variable].strip()
+    if not (secret.isascii() and secret.isprintable()):
+        msg = f"{variable} is no API token: it has characters that no token has"
+        raise InputRefused(msg)
+    return secret
+
+
+def server_url(url: str) -> str:
+    """The URL of a server, without a slash at its end.
+
+    Raises:
+        InputRefused: it is none.
+    """
+    try:
+        found = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        msg = f"{url!r} is no URL of a server: {error}"
+        raise InputRefused(msg) from error
+    if not is_url(url) or not found.host:
+        msg = f"{url!r} is no URL of a server, such as http://127.0.0.1:8080"
+        raise InputRefused(msg)
+    return url.rstrip("/")
 
 
 @asynccontextmanager
@@ -120,7 +141,7 @@ async def opened_target(
         InputRefused: the target cannot be used.
     """
     if site and is_url(site):
-        async with ApiSink(site, token("count"), waits=waits, host=host) as sink:
+        async with ApiSink(server_url(site), token("count"), waits=waits, host=host) as sink:
             yield SiteTarget(sink, journal_of(site, settings, host=host), _not_annotated)
         return
     knowledge = Knowledge.load(settings.geodb, settings.spam_referrers)
@@ -198,10 +219,10 @@ def api_client(url: str, permission: str) -> Iterator[GoatCounter]:
     """A client for the API of a running server, with the token in the environment.
 
     Raises:
-        InputRefused: there is no token, the server cannot be reached, or it refuses.
+        InputRefused: the URL is none, there is no token, the server cannot be reached, or it refuses.
     """
-    secret = token(permission)
-    with api_errors_refused(url), GoatCounter(url.rstrip("/"), secret) as api:
+    base, secret = server_url(url), token(permission)
+    with api_errors_refused(url), GoatCounter(base, secret) as api:
         yield api
 
 
