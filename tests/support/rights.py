@@ -164,6 +164,8 @@ class World:
         self.uploads: dict[str, Upload] = {}
         self.figures: dict[str, AggregateImport] = {}
         self.access_invites: dict[str, str] = {}
+        self._reading: apsw.Connection | None = None
+        self._read: tuple[list[Any], dict[str, list[Any]]] = ([], {})
 
     async def page(
         self, person: str, method: str, path: str, fields: Mapping[str, Any] = MappingProxyType({}), token: str = ""
@@ -200,10 +202,20 @@ class World:
         """Every row of the ledger, without what reading may change, and the files of exports and imports."""
         data = self.analytics.running.data
         files: list[Any] = sorted(file.name for name in ("exports", "uploads") for file in (data / name).glob("*"))
-        with closing(apsw.Connection(str(self.analytics.running.data / "ledger.sqlite3"))) as connection:
-            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-            rows = {name: self._rows(connection, name) for name in tables if _VOLATILE.get(name) != ""}
-        return {**rows, "files": files}
+        if self._reading is None:
+            self._reading = apsw.Connection(str(data / "ledger.sqlite3"))
+        # Another number after each commit of another connection: without one, nothing is to be read again.
+        version = self._reading.execute("PRAGMA data_version").fetchall()
+        if version != self._read[0]:
+            tables = [name for (name,) in self._reading.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+            rows = {name: self._rows(self._reading, name) for name in tables if _VOLATILE.get(name) != ""}
+            self._read = version, rows
+        return {**self._read[1], "files": files}
+
+    def close(self) -> None:
+        """No state is asked for any more."""
+        if self._reading is not None:
+            self._reading.close()
 
     @staticmethod
     def _rows(connection: apsw.Connection, table: str) -> list[Any]:
@@ -226,7 +238,8 @@ async def world(data: Path, *, moved: bool = False, base_path: str = "") -> Asyn
         made = World(Analytics(running, prepared), {}, {})
         for name, value in contents.items():
             setattr(made, name, copy(value))
-        yield made
+        with closing(made):
+            yield made
 
 
 @cache
