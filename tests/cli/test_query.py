@@ -243,6 +243,11 @@ def test_what_the_server_refuses_is_told(run: CommandLine, server: AnalyticsServ
 
 def test_a_terminal_obeys_no_character_of_a_path() -> None:
     assert value_text("event:page", "/a\x1b[31m\r\n/b") == "/a\ufffd[31m\ufffd\ufffd/b"
+    assert value_text("event:page", "/\u202egnp.a\u2028\x9b\udc80") == "/\ufffdgnp.a\ufffd\ufffd\ufffd"
+    assert (
+        value_text("event:page", "/10\u00a0\u20ac \U0001f469\u200d\U0001f4bb")
+        == "/10\u00a0\u20ac \U0001f469\u200d\U0001f4bb"
+    )
 
 
 # The overview of stats.

@@ -1,5 +1,6 @@
 """Prints lists: as a table on a terminal, else as lines of cells separated by tabs, for scripts."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -8,6 +9,8 @@ Cell = str | int | None
 
 WIDEST = 10_000
 """Columns of the imaginary terminal on which a table's width is measured."""
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Control characters, ends of lines and paragraphs, marks that turn the direction of text, and halves of pairs."""
 
 
 def print_rows(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -30,9 +33,9 @@ def instant(milliseconds: int | None) -> str | None:
 def printable(text: str) -> str:
     """A text without the characters that a terminal obeys or that would begin another line or cell.
 
-    Names of paths, events and referrers come from strangers.
+    Names of paths, events and referrers come from strangers. Spaces of any width and joiners, as in emoji, stay.
     """
-    return text if text.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in text)
+    return _OBEYED.sub("\ufffd", text)
 
 
 def _text(cell: Cell) -> str:
