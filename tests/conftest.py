@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import nullcontext
 from functools import cache
@@ -38,6 +39,9 @@ structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.p
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell without job control lets what runs in its background ignore Ctrl-C, and so do all that it starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):  # the process that shares out knows what all have run
         config.pluginmanager.register(Whole())
     build_when_they_run()
