@@ -96,16 +96,17 @@ console = Console()
 
 
 @app.default
-def main(folder: Path, *, hits: AtLeastOne = HITS) -> None:
+def main(folder: Path, *, hits: AtLeastOne = HITS, exported: bool = False) -> None:
     """Make a data directory: a site, a token of its owner in ``token.txt``, and a year of hits.
 
     Args:
         folder: of the data; must not exist.
         hits: how many.
+        exported: number them from 1 on, as a server does, so that exports have them. A server can add none then.
     """
     began = time.perf_counter()
     folder.mkdir(parents=True)
-    asyncio.run(make(folder, hits))
+    asyncio.run(make(folder, hits, exported=exported))
     size = (folder / WAREHOUSE_FILE).stat().st_size
     console.print(f"{hits:,} hits in {time.perf_counter() - began:.0f} s, {size / hits:.1f} bytes each")
 
@@ -121,8 +122,8 @@ def made(folder: Path | None, count: int) -> Iterator[Path]:
         yield working / "data"
 
 
-async def make(folder: Path, hits: int) -> None:
-    """Fill a data directory."""
+async def make(folder: Path, hits: int, *, exported: bool = False) -> None:
+    """Fill a data directory; see ``main``."""
     ledger = await Ledger.open(open_database(None, folder))
     warehouse = await DuckDbWarehouse.open(folder / WAREHOUSE_FILE, memory_mb=MEMORY_MB)
     try:
@@ -132,7 +133,8 @@ async def make(folder: Path, hits: int) -> None:
         names += [f"event-{number}" for number in range(1, EVENTS + 1)]
         paths = [NewPath(name, f"Title of {name}", not name.startswith("/"), counted=True) for name in names]
         await Names(ledger).learn(site, paths, [f"Campaign {number}" for number in range(1, CAMPAIGNS + 1)])
-        await warehouse.write(_fill, site, hits)
+        # Below those of hits that a server adds, which begin with 1.
+        await warehouse.write(_fill, site, hits, 0 if exported else -hits)
         await ledger.write(note_hits, site, BEGINS * 1_000)  # or its pages wait for the first hit
     finally:
         await warehouse.close()
@@ -148,7 +150,7 @@ def _site(session: Session, now: int) -> tuple[int, str]:
     return site.id, create_token(session, owner, wanted, now)[1]
 
 
-def _fill(session: DuckDbSession, site: int, hits: int) -> None:
+def _fill(session: DuckDbSession, site: int, hits: int, below: int) -> None:
     first = 0
     for before in range(0, hits, AT_ONCE):
         part = min(AT_ONCE, hits - before)
@@ -165,7 +167,7 @@ def _fill(session: DuckDbSession, site: int, hits: int) -> None:
                 events=EVENTS,
                 campaigns=CAMPAIGNS,
                 referrers=REFERRERS,
-                before=before - hits,  # below those of hits that a server adds, which begin with 1
+                before=below + before,
                 hits=part,
             ),
             {"browsers": BROWSERS, "systems": SYSTEMS, "countries": COUNTRIES, "widths": WIDTHS},
