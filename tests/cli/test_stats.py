@@ -84,6 +84,8 @@ ASKING_A_SERVER = [
     ("funnel", "show", "--step", "/", "--step", "/b", "--url"),
     ("export", "out.csv", "--format", "csv", "--site"),
     ("import", "in.csv", "--site"),
+    ("import", "in.csv", "--dry-run", "--site"),
+    ("import", "umami", "in.csv", "--dry-run", "--url"),
 ]
 
 

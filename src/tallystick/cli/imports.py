@@ -13,7 +13,7 @@ from msgspec import Struct
 from tallystick.cli.aggregate_imports import list_, plausible, remove
 from tallystick.cli.support.import_reports import WOULD_BE, bad_lines_shown, nothing, waits_shown
 from tallystick.cli.support.progress import ShowProgress, progress
-from tallystick.cli.support.site_access import SiteTarget, is_url, journal_of, opened_target, token
+from tallystick.cli.support.site_access import SiteTarget, is_url, journal_of, opened_target, server_url, token
 from tallystick.cli.transfer import File
 from tallystick.cli.visit_imports import ga4, umami
 from tallystick.errors import InputRefused, StoreUnavailable
@@ -204,7 +204,7 @@ async def _follow(
 
 async def _dry_run(options: ImportOptions, settings: AnalyticsSettings, report: Report) -> None:
     if options.site and is_url(options.site):
-        async with ApiSink(options.site, token("count"), waits=waits_shown(nothing)):
+        async with ApiSink(server_url(options.site), token("count"), waits=waits_shown(nothing)):
             pass  # only checks the server and the token
     knowledge = await asyncio.to_thread(Knowledge.load, None, settings.spam_referrers)
     has_journal = options.site is not None and (is_url(options.site) or options.site.isdigit())

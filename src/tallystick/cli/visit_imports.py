@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tallystick.cli.support.import_reports import WOULD_BE, bad_lines_shown, nothing, waits_shown
 from tallystick.cli.support.progress import ShowProgress, progress
-from tallystick.cli.support.site_access import is_url, journal_of, opened_target, token
+from tallystick.cli.support.site_access import is_url, journal_of, opened_target, server_url, token
 from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.services.imports.api_sink import ApiSink
@@ -184,7 +184,7 @@ class VisitImport:
         """Read the file, and check everything."""
         site, host = self._options.site, self._options.host
         if site and is_url(site):
-            async with ApiSink(site, token("count"), waits=waits_shown(nothing), host=host):
+            async with ApiSink(server_url(site), token("count"), waits=waits_shown(nothing), host=host):
                 pass  # only checks the server and the token
         has_journal = site and (is_url(site) or site.isdigit()) and not is_stream(self._options.file)
         journal = journal_of(site, self._settings, host=host) if site and has_journal else None

@@ -738,8 +738,10 @@ class _Plan:
         of_visit, of_hit = self._separated
         pages = self._seen_pages
         visits = f"visits WHERE NOT alone AND {self._followed_pass(of_visit)}"
-        followed = "session <> 0" if self._reads_passing_twice else f"session <> 0 AND {self._passes(of_hit)}"
-        hits = self._relations.in_visits(f"{'passing' if self._reads_passing_twice else 'hits'} WHERE {followed}")
+        passing = "passing WHERE session <> 0"
+        if not self._reads_passing_twice:
+            passing = f"hits WHERE session <> 0 AND {self._passes(of_hit)}"
+        hits = self._relations.in_visits(passing)
         entered = "false" if pages is None else is_one_of("entry_page", pages)
         if pages is None or not self._are_frequent(pages):
             return [_Seen(f"{visits} AND {hits}", entered)]
