@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from http import HTTPStatus
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread
@@ -212,12 +213,6 @@ class Nodes(Stage):
         self.server = self.nodes[0]
         node.kill()
 
-    def start_again(self) -> None:
-        """Start another node for each that DuckDB has ended, as systemd does; see the known limits of the lake."""
-        for node in [node for node in self.nodes if node.process.poll() == -signal.SIGABRT]:
-            self.nodes.remove(node)
-            self.server = self.start()
-
     def retire(self, node: RunningServer) -> None:
         """Stop a node as a balancer's operator does: no new request goes to it, then SIGTERM."""
         self.nodes.remove(node)
@@ -307,6 +302,13 @@ class Nodes(Stage):
         assert not wrong, wrong
         assert values.keys() <= self.books.created.keys()
 
+    def said(self, lines: int = 40) -> str:
+        """The last lines of each server, and whether it still runs."""
+        return "\n".join(
+            "\n".join([f"{node.url} exit status: {node.process.poll()}", *node.output.splitlines()[-lines:]])
+            for node in self.nodes
+        )
+
     def write_logs(self) -> None:
         """Keep what servers have said, beside their data, and whether they still run."""
         for node in self.nodes:
@@ -343,6 +345,9 @@ def some_nodes(
                 nodes.start(network=network)
             nodes.prepare()
             yield nodes
+        except BaseException as error:
+            error.add_note(nodes.said())
+            raise
         finally:
             nodes.close()
 
@@ -443,7 +448,10 @@ def cut_off(way: Way, seconds: float = 20.0, *, the_mover: bool = True) -> Calla
 
 def _seen(nodes: Nodes, endpoint: Endpoint, node: RunningServer, within_s: float = CUT_ANSWERED_WITHIN_S) -> str:
     """What was wrong with the answer of a node that lacks something; empty if nothing."""
-    answered = seen(endpoint, nodes.ask(endpoint, within_s, node.url))
+    answer = nodes.ask(endpoint, within_s, node.url)
+    if answer is not None and answer.status == HTTPStatus.GATEWAY_TIMEOUT and endpoint.says_so(answer):
+        return ""  # a question ends at its deadline, also one that waits for PostgreSQL
+    answered = seen(endpoint, answer)
     return "" if answered in {DONE, REFUSED} else f"  {endpoint.name}: {answered}"
 
 
@@ -567,7 +575,6 @@ def under_load(nodes: Nodes, happens: Callable[[Nodes], None], *, clients: int =
         nodes.until_acknowledged(5)
         happens(nodes)
         nodes.until_acknowledged(5)
-    nodes.start_again()
     for node in nodes.nodes:
         nodes.until_ready(node.url)
     nodes.judge()

@@ -1,5 +1,6 @@
 """One instance of DuckDB, whatever it stores hits in; each thread has a connection of its own."""
 
+import ctypes
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -54,11 +55,12 @@ class Instance(ABC):
         Raises:
             StoreFailed: the database could not be opened again.
         """
-        session = self.borrow()
+        session, failed = self.borrow(), True
         try:
             yield session
+            failed = False
         finally:
-            self.give_back(session)
+            self.give_back(session, failed=failed)
 
     def borrow(self) -> DuckDbSession:
         """A connection, to be closed with ``give_back``; waits while the database is opened again.
@@ -78,10 +80,13 @@ class Instance(ABC):
     def _session_on(self, connection: Connection) -> DuckDbSession:
         return DuckDbSession(connection, self.queries)
 
-    def give_back(self, session: DuckDbSession) -> None:
-        """Close a borrowed connection."""
-        with suppress(duckdb.Error):
-            session.connection.close()
+    def give_back(self, session: DuckDbSession, *, failed: bool = True) -> None:
+        """Close a borrowed connection.
+
+        Args:
+            failed: whether something may have failed on it.
+        """
+        _close(session.connection, failed=failed)
         with self._changed:
             self._in_use.discard(session.connection)
             self._changed.notify_all()
@@ -114,5 +119,29 @@ class Instance(ABC):
         """Close the instance; changes nothing that is stored."""
         if self._root is not None:
             root, self._root = self._root, None
-            with suppress(duckdb.Error):
-                root.close()
+            _close(root)
+
+
+def is_broken(error: BaseException) -> bool:
+    """Whether the instance is unusable and has to be opened again."""
+    return isinstance(error, (duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException))
+
+
+def _close(connection: Connection, *, failed: bool = True) -> None:
+    """Close a connection, or keep it for ever where that would end the process.
+
+    Where DuckLake 1.5 fails inside, nothing can be executed on any connection of the instance, and DuckDB throws where
+    nothing may be thrown: when it rolls back the transaction of one that is closed or collected.
+
+    Args:
+        failed: whether something may have failed on it.
+    """
+    if failed:
+        try:
+            connection.execute("SELECT 1")
+        except duckdb.Error as error:
+            if is_broken(error):
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+                return
+    with suppress(duckdb.Error):
+        connection.close()

@@ -21,11 +21,12 @@ from tallystick.errors import StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread
 from tallystick.warehouse.duckdb import regular, rows, visits
 from tallystick.warehouse.duckdb.checkpoints import Checkpoints
+from tallystick.warehouse.duckdb.instance import is_broken
 from tallystick.warehouse.duckdb.opening import columns_marks
 from tallystick.warehouse.duckdb.rebuilding import highest_id
 from tallystick.warehouse.duckdb.rows import Content
 from tallystick.warehouse.duckdb.session import DuckDbSession
-from tallystick.warehouse.duckdb.store import Store, is_broken, store_error, transaction
+from tallystick.warehouse.duckdb.store import Store, store_error, transaction
 from tallystick.warehouse.types import NewestIds
 
 QUEUE_LIMIT = 100_000

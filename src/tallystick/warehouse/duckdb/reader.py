@@ -13,8 +13,8 @@ import structlog
 from tallystick.errors import StoreClosed, StoreFailed, StoreUnavailable
 from tallystick.gathering import raisable
 from tallystick.turns import Turns
-from tallystick.warehouse.duckdb.instance import Instance
-from tallystick.warehouse.duckdb.store import is_broken, store_error, transaction
+from tallystick.warehouse.duckdb.instance import Instance, is_broken
+from tallystick.warehouse.duckdb.store import store_error, transaction
 
 THREADS = 2
 READS_AT_ONCE = 500

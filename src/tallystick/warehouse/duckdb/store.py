@@ -150,11 +150,6 @@ def store_error(error: duckdb.Error) -> StoreUnavailable:
     return StoreFailed(f"the warehouse failed: {text}")
 
 
-def is_broken(error: BaseException) -> bool:
-    """Whether the instance is unusable and has to be opened again."""
-    return isinstance(error, (duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException))
-
-
 def quoted(text: str) -> str:
     """A text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

@@ -30,12 +30,13 @@ from tallystick.errors import (
 )
 from tallystick.gathering import GatheringThread, raisable
 from tallystick.warehouse.duckdb import rows, visits
+from tallystick.warehouse.duckdb.instance import is_broken
 from tallystick.warehouse.duckdb.mover import REFUSED_STATEMENTS, DeferredCall
 from tallystick.warehouse.duckdb.rebuilding import rebuild
 from tallystick.warehouse.duckdb.rows import Content
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.sessions import KEYS_KEPT_S, Sessions
-from tallystick.warehouse.duckdb.store import is_broken, transaction
+from tallystick.warehouse.duckdb.store import transaction
 from tallystick.warehouse.lake import moves
 from tallystick.warehouse.lake.batches import FORMAT, placed
 from tallystick.warehouse.lake.chores import Chores
