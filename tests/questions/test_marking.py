@@ -107,7 +107,7 @@ def test_the_hits_of_a_question_are_found(marking: tuple[int, Question, int]) ->
     begin, question, _ = marking
     known: World = world(begin)
     text, parameters = passing_ids(known.session, question)
-    found = [id_ for (id_,) in known.session.connection.execute(text, parameters.of(text)).fetchall()]
+    found = [id_ for (id_,) in known.session.run(text, parameters.values).fetchall()]
     assert sorted(found) == sorted(right(known.rows, question))
 
 

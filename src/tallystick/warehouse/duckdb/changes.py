@@ -13,7 +13,7 @@ import msgspec
 from tallystick.model.question import Question
 from tallystick.warehouse.duckdb import aggregates, questions, visits
 from tallystick.warehouse.duckdb.lookups import idempotency_record
-from tallystick.warehouse.duckdb.queried import QuerySession
+from tallystick.warehouse.duckdb.queried import QuerySession, values_in
 from tallystick.warehouse.duckdb.sessions import KEYS_KEPT_S
 
 _OF_PATHS = "site = $1 AND path IN (SELECT unnest(CAST($2 AS INTEGER[])))"
@@ -87,7 +87,7 @@ def relabel_matching(  # noqa: PLR0913, PLR0917  # which, into what, and once
     text, parameters = questions.passing_ids(session, question)
     first, last = parameters.add(span[0]), parameters.add(span[1])
     selected = f"SELECT id FROM ({text}) WHERE id BETWEEN {first} AND {last}"
-    with _selected(session, selected, parameters.of(selected)):
+    with _selected(session, selected, values_in(selected, parameters.values)):
         _relabel_selected(session, into)
         paths = [int(path) for (path,) in session.queries.paths_of_selected(session.connection)]
     session.queries.add_request(session.connection, key=key, fingerprint="", answer=_json(paths), created=passed)

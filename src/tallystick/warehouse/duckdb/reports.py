@@ -100,7 +100,7 @@ def _sessions(session: QuerySession, selection: Selection) -> tuple[int, int, in
         passes = "AND session IN (SELECT session FROM picked WHERE session <> 0)"
     numbers = "count(*), count(*) FILTER (pageviews + events = 1), coalesce(sum(ended - started), 0)"
     text = with_clause(ctes, f"SELECT {numbers} FROM visits WHERE session <> 0 {passes}")  # noqa: S608  # constants
-    [row] = session.connection.execute(text, values.of(text) | parameters).fetchall()
+    [row] = session.run(text, values.values | parameters).fetchall()
     sessions, bounced, seconds = map(int, row)
     return sessions, bounced, seconds
 

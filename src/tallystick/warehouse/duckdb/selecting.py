@@ -84,7 +84,7 @@ def run(session: QuerySession, query: str, *ctes: Cte, **parameters: Any) -> lis
     text = f"WITH {', '.join(map(str, ctes))} {getattr(session.queries, query).sql}"
     for cte in ctes:
         parameters |= cte.parameters
-    return session.connection.execute(text, parameters).fetchall()
+    return session.run(text, parameters).fetchall()
 
 
 def picked(selection: Selection, dimension: Dimension = PATH) -> Cte:

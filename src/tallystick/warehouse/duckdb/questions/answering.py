@@ -130,7 +130,7 @@ def answer(session: QuerySession, question: Question, *, general: bool = False) 
         everyone = int(answer(session, replace(whole, total_rows=False), general=general).rows[0].figures[0] or 0)
     plan = _Plan(session, question, general=general, everyone=everyone)
     text = plan.text()
-    rows = session.connection.execute(text, plan.parameters.of(text)).fetchall()
+    rows = session.run(text, plan.parameters.values).fetchall()
     width, total = len(question.dimensions), None
     if question.total_rows:
         total = int(rows[0][-2]) if rows else _count(session, question, general=general, everyone=everyone)
@@ -142,7 +142,7 @@ def _count(session: QuerySession, question: Question, *, general: bool, everyone
     """The number of rows of all pages, where the requested one is empty."""
     plan = _Plan(session, question, general=general, everyone=everyone)
     text = plan.text(paged=False)
-    row = session.connection.execute(f"SELECT count(*) FROM ({text})", plan.parameters.of(text)).fetchone()
+    row = session.run(f"SELECT count(*) FROM ({text})", plan.parameters.values).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -641,8 +641,8 @@ class _Plan:
         """The hits of irregular visits."""
         among = f"session <> 0 AND {self._relations.in_visits('irregular')}"
         return " UNION ALL ".join(
-            f"SELECT * FROM {hits} WHERE {among} AND created >= {begin} AND created < {end}"
-            for begin, end in self._relations.irregular_times
+            f"SELECT * FROM {hits} WHERE {among} AND {self._relations.created_in(span)}"
+            for span in self._relations.irregular_times
         )
 
     def _is_by_host(self, groupings: Sequence[Grouping]) -> bool:

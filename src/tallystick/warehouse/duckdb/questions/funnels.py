@@ -50,8 +50,8 @@ def answer_funnel(session: QuerySession, question: FunnelQuestion) -> FunnelAnsw
     for expression in (question.condition, *(step.condition for step in question.steps)):
         for match in matches_in(expression):
             check_expressions(session, match)
-    text, parameters = _Statement(session, question).text()
-    row = session.connection.execute(text, parameters).fetchone()
+    statement = _Statement(session, question)
+    row = session.run(statement.text(), statement.parameters.values).fetchone()
     assert row is not None
     return _answer(question, row)
 
@@ -60,24 +60,23 @@ class _Statement:
     """The statement of a question."""
 
     def __init__(self, session: QuerySession, question: FunnelQuestion) -> None:
-        self._question, self._parameters = question, BoundValues()
+        self._question, self.parameters = question, BoundValues()
         self._relations = self._about_visits(session)
         period = question.period
-        site = self._parameters.add(question.site)
-        since, until = self._parameters.add(period.first), self._parameters.add(max(period.first, period.after))
+        site = self.parameters.add(question.site)
+        since, until = self.parameters.add(period.first), self.parameters.add(max(period.first, period.after))
         self._in_period = f"site = {site} AND created >= {since} AND created < {until} AND bot = 0"
-        self._position, self._span = positions_in(session, period)
+        self._position, self._span = positions_in(session, period, self.parameters)
         self._passes = [self._passing(step.condition) for step in question.steps]
         self._required = [number for number, step in enumerate(question.steps) if not step.optional]
         self._last = len(question.steps) - 1
 
-    def text(self) -> tuple[str, dict[str, Any]]:
-        """The statement, which has one row, and its values."""
+    def text(self) -> str:
+        """The statement, which has one row."""
         first = f"first_step AS NOT MATERIALIZED (SELECT session, {self._position} AS pos FROM {self._step_hits([0])})"
         taken = self._taken_strictly() if self._question.strict else self._taken_in_order()
         ctes = [*self._visits(), first, self._going_on(), *taken, *self._left()]
-        text = with_clause(ctes, f"SELECT {', '.join(self._figures())} FROM taken")
-        return text, self._parameters.of(text)
+        return with_clause(ctes, f"SELECT {', '.join(self._figures())} FROM taken")
 
     # The visits that take part.
 
@@ -89,7 +88,7 @@ class _Statement:
         )
         neighbours = NEIGHBOURS & {match.dimension.name for match in matches}
         columns = [column for match in matches for column in match.dimension.columns]
-        return Relations(session, asked, self._parameters, general=False, neighbours=neighbours, columns=columns)
+        return Relations(session, asked, self.parameters, general=False, neighbours=neighbours, columns=columns)
 
     def _visits(self) -> list[Relation | str]:
         """``joining``: the visits that take part."""
@@ -103,14 +102,14 @@ class _Statement:
             source = "rows WHERE NOT alone"
         else:
             source = "hits WHERE session <> 0"
-        passes = condition_of(condition, self._parameters, self._has_done)
+        passes = condition_of(condition, self.parameters, self._has_done)
         return [*ctes, f"joining AS MATERIALIZED (SELECT DISTINCT session FROM {source} AND {passes})"]
 
     def _has_done(self, part: FilterExpression) -> str:
         return self._relations.in_visits(f"hits WHERE session <> 0 AND {self._passing(part)}")
 
     def _passing(self, expression: FilterExpression) -> str:
-        return condition_of(expression, self._parameters, self._has_done)
+        return condition_of(expression, self.parameters, self._has_done)
 
     # Hits that take steps.
 
@@ -126,7 +125,7 @@ class _Statement:
         read = ""
         if (paths := _union(found)) is not None and len(paths) <= FEW_IDS:
             # DuckDB skips rows by this while it reads them, and not by alternatives.
-            read = f" AND {is_among('path', sorted(paths), self._parameters)}"
+            read = f" AND {is_among('path', sorted(paths), self.parameters)}"
         return f"{self._hits()}{read} AND {any_of(self._passes[number] for number in listed)}"
 
     def _next(self, number: int) -> range:

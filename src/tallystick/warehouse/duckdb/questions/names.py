@@ -29,7 +29,7 @@ def names_matching(session: QuerySession, names: Sequence[str], match: Match) ->
         f" FROM (SELECT CAST({listed} AS VARCHAR[]) AS each)) WHERE {one_fits('name', match, parameters)}"
         " ORDER BY position"
     )
-    return [int(row[0]) for row in session.connection.execute(query, parameters.values).fetchall()]
+    return [int(row[0]) for row in session.run(query, parameters.values).fetchall()]
 
 
 def one_fits(value: str, match: Match, parameters: BoundValues) -> str:

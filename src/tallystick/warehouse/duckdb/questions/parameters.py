@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from tallystick.warehouse.duckdb.queried import values_in
-
 
 class BoundValues:
     """Collects values under names of its own."""
@@ -16,7 +14,3 @@ class BoundValues:
         name = f"p{len(self.values)}"
         self.values[name] = value
         return f"${name}"
-
-    def of(self, text: str) -> dict[str, Any]:
-        """The values that a text refers to: DuckDB refuses others."""
-        return values_in(text, self.values)

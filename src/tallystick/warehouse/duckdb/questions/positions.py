@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from tallystick.model.period import Period
 from tallystick.warehouse.duckdb.queried import QuerySession
+from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
 _BIGGEST = 2**63 - 1
 
@@ -13,17 +14,18 @@ class Positions(NamedTuple):
 
     Attributes:
         sql: the position of a hit, from its ``created`` and ``id``.
-        span: positions of one second.
+        span: the SQL of the number of positions of one second.
     """
 
     sql: str
-    span: int
+    span: str
 
 
-def positions_in(session: QuerySession, period: Period) -> Positions:
+def positions_in(session: QuerySession, period: Period, parameters: BoundValues) -> Positions:
     """The positions of hits in a period."""
     lowest, highest = session.connection.execute("SELECT min(id), max(id) FROM hit").fetchone() or (0, 0)
     lowest, span = lowest or 0, (highest or 0) - (lowest or 0) + 1
     fits = (period.after - period.first + 1) * span <= _BIGGEST
-    second = f"created - {period.first}" if fits else f"CAST(created - {period.first} AS HUGEINT)"
-    return Positions(f"(({second}) * {span} + (id - ({lowest})))", span)
+    kind = "BIGINT" if fits else "HUGEINT"
+    first, each, from_id = (f"CAST({parameters.add(value)} AS {kind})" for value in (period.first, span, lowest))
+    return Positions(f"((created - {first}) * {each} + (id - {from_id}))", each)

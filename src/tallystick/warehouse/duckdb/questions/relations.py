@@ -282,9 +282,13 @@ class Relations:
         share = (
             f"SELECT avg(CAST(NOT event AND {is_among('path', pages, self._parameters)} AS INTEGER)) FROM hit"
             f" WHERE {self._site} AND created >= {self._since} AND created < {self._until}"
-            f" AND created >= {since} AND created < {until} AND bot = 0"
+            f" AND {self.created_in(TimeRange(since, until))} AND bot = 0"
         )
-        return self._session.values_of({"share": share}, self._bounds)["share"] or 0.0
+        return self._session.values_of({"share": share}, self._parameters.values)["share"] or 0.0
+
+    def created_in(self, span: TimeRange) -> str:
+        """The condition of hits in a range of time. Its values are not in the text, which is so kept parsed."""
+        return f"created >= {self._parameters.add(span.begin)} AND created < {self._parameters.add(span.end)}"
 
     def irregular(self) -> list[Relation]:
         """``irregular``: the keys of visits that are not regular, and of those that cross a border of the period.
@@ -373,7 +377,7 @@ class Relations:
             join: as of ``_in_order``.
         """
         assert self._paths is not None
-        position = positions_in(self._session, self._question.period).sql
+        position = positions_in(self._session, self._question.period, self._parameters).sql
         joined = f"{join} long_visits USING ({self.key})" if join else ""
         pageviews = f"SELECT *, {position} AS position FROM each_hit {joined} WHERE NOT event AND session <> 0"
         here = f"{pageviews} AND {scanned_for('path', self._paths, self._parameters)}"
@@ -511,8 +515,8 @@ class Relations:
 
     def _hits_between(self, span: TimeRange) -> str:
         return (
-            f"SELECT {visits.hit_columns(self._of_first)} FROM hit WHERE {self._site} AND created >= {span.begin}"
-            f" AND created < {span.end} AND bot = 0 AND session <> 0"
+            f"SELECT {visits.hit_columns(self._of_first)} FROM hit WHERE {self._site} AND {self.created_in(span)}"
+            " AND bot = 0 AND session <> 0"
             " AND (site, session) IN (SELECT site, session FROM crossing)"
         )
 
