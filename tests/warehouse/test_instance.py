@@ -42,7 +42,7 @@ class FakeInstance(Instance):
     """An instance of fake connections."""
 
     def open(self) -> None:
-        self._root = self._connect()
+        self._root = cast("Any", self._connect())
 
     def _connect(self) -> FakeConnection:  # type: ignore[override]
         self.root = FakeConnection()
