@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from msgspec import Struct
 
 from tallystick.cli.aggregate_imports import list_, plausible, remove
+from tallystick.cli.support.garbage_collector import collect_rarely
 from tallystick.cli.support.import_reports import WOULD_BE, bad_lines_shown, nothing, waits_shown
 from tallystick.cli.support.progress import ShowProgress, progress
 from tallystick.cli.support.site_access import SiteTarget, is_url, journal_of, opened_target, server_url, token
@@ -172,6 +173,7 @@ async def _import(
     options: ImportOptions, settings: AnalyticsSettings, report: Report, show_progress: ShowProgress
 ) -> None:
     async with opened_target(options.site, settings, waits_shown(show_progress)) as target:
+        collect_rarely()
         await asyncio.to_thread(target.journal.tidy)
         while True:
             source = await asyncio.to_thread(opened_source, options, target.journal)

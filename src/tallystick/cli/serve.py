@@ -1,7 +1,6 @@
 """``tallystick serve``: runs the server until it is stopped."""
 
 import asyncio
-import gc
 import os
 import resource
 import shlex
@@ -21,6 +20,7 @@ from tallystick import __version__
 from tallystick.app import SURFACES, Application, kit_of
 from tallystick.cli.support.configuration import WHERE_SETTINGS_STAND, sources
 from tallystick.cli.support.data_directory import held_data_directory, nothing_left_behind, tell_addresses
+from tallystick.cli.support.garbage_collector import calm_garbage_collector
 from tallystick.cli.support.opening import refuse_unfinished_restore
 from tallystick.ledger import open_database
 from tallystick.logs import configure_logs
@@ -215,13 +215,6 @@ def stop_on_signals(leave: Callable[[int], None] = os._exit) -> asyncio.Event:
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop, number)
     return stopping
-
-
-def calm_garbage_collector() -> None:
-    """Collect rarely: existing objects live as long as the process, and requests create few cycles."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def allow_many_connections() -> None:

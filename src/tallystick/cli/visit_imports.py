@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec import Struct
 
+from tallystick.cli.support.garbage_collector import collect_rarely
 from tallystick.cli.support.import_reports import WOULD_BE, bad_lines_shown, nothing, waits_shown
 from tallystick.cli.support.progress import ShowProgress, progress
 from tallystick.cli.support.site_access import is_url, journal_of, opened_target, server_url, token
@@ -175,6 +176,7 @@ class VisitImport:
         async with opened_target(
             options.site, self._settings, waits_shown(self._show_progress), host=options.host
         ) as target:
+            collect_rarely()
             await asyncio.to_thread(target.journal.tidy)
             await self._read_and_send(target.sink, None if is_stream(options.file) else target.journal)
             if text := annotation_of(self._report, f"an export of {PROGRAMS.get(options.program, options.program)}"):

@@ -4,11 +4,13 @@ Reports use names of these lists only, whether a name comes from a User-Agent, a
 """
 
 import re
+from functools import lru_cache
 
 from tallystick.model.text import storable
 
 LONGEST = 200
 """Characters of a browser or system in a request or a file; the rest is cut off."""
+_CACHED = 5_000
 
 Named = tuple[str, str]
 """A name of the list and a version; both empty if unknown."""
@@ -163,7 +165,12 @@ _NUMBERS = re.compile(r"([0-9]{1,3})(?:[._]([0-9]{1,3}))?(?![0-9])")
 
 def named_version(text: str) -> Named:
     """Split a text at its last space into name and version; a trailing space stands for no version."""
-    text = storable(text[:LONGEST])
+    return _named_version(text[:LONGEST])
+
+
+@lru_cache(_CACHED)
+def _named_version(text: str) -> Named:
+    text = storable(text)
     if text.strip().lower() in _UNDIVIDED:
         return text.strip(), ""
     name, space, version = text.rpartition(" ")
@@ -177,12 +184,22 @@ def with_version(name: str, version: str) -> str:
 
 def known_browser(name: str, version: str) -> Named:
     """A browser's name and version as reports show them; ``UNKNOWN`` if the name is not in the list."""
+    return _known_browser(name[:LONGEST], version[:LONGEST])
+
+
+@lru_cache(_CACHED)
+def _known_browser(name: str, version: str) -> Named:
     known = _BROWSER_NAMES.get(name.strip().lower())
     return (known, _numbers(version, 2 if known in WITH_MINOR else 1)) if known else UNKNOWN
 
 
 def known_system(name: str, version: str) -> Named:
     """A system's name and version as reports show them; ``UNKNOWN`` if the name is not in the list."""
+    return _known_system(name[:LONGEST], version[:LONGEST])
+
+
+@lru_cache(_CACHED)
+def _known_system(name: str, version: str) -> Named:
     name = name.strip().lower()
     if distribution := _DISTRIBUTIONS.get(name.removesuffix(" linux").removeprefix("linux ")):
         return "Linux", distribution

@@ -1,8 +1,13 @@
 """Reads screen sizes as scripts, clients and exports write them (GoatCounter contract, 1.4 and 2.1)."""
 
 import re
+from functools import lru_cache
 
 MOST_WIDTH = 2**31 - 1
+
+LOOKED_AT = 100
+"""Characters of a size."""
+_SIZES_CACHED = 5_000
 
 _leading_number = re.compile(r"\s*\+?([0-9]{1,10}+)(?:\.[0-9]*+)?+(?![0-9]|[eE][-+0-9])").match
 
@@ -12,6 +17,11 @@ def width_of(size: str) -> int:
 
     Height and scale are not used and not checked: no size makes a hit invalid.
     """
+    return _width_of(size[:LOOKED_AT])
+
+
+@lru_cache(_SIZES_CACHED)
+def _width_of(size: str) -> int:
     match = _leading_number(size)
     width = int(match[1]) if match else 0
     return width if width <= MOST_WIDTH else 0

@@ -43,6 +43,9 @@ UNSUPPORTED = {
 }
 """Messages about formats that are not supported, by the first bytes of a file."""
 
+DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
+"""What decompression raises."""
+
 _each_line = re.compile(rb"[^\n]*\n|[^\n]+")
 
 ReadLine = Callable[[int, bytes], ParsedLine | None]
@@ -180,8 +183,11 @@ class LineFile:
         """The next line, at most about ``READ_AT_ONCE`` bytes of it. NULs before a line are returned on their own."""
         if self._ahead:
             return self._ahead.popleft()
-        with _damage_refused():
+        try:
             raw = self._stream.readline(READ_AT_ONCE)
+        except DAMAGE as error:
+            _refuse_damage(error)
+            raise
         if self._waiting:
             raw, self._waiting = self._waiting + raw, b""
         if raw[:1] == b"\0" and not raw.endswith(b"\n"):
@@ -276,11 +282,18 @@ def _farthest_mark(stream: BinaryIO, marks: Sequence[FileMark]) -> tuple[FileMar
 def _damage_refused() -> Iterator[None]:
     try:
         yield
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
-        msg = f"the compressed file is damaged: {error}"
-        raise InputRefused(msg) from error
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        msg = f"the compressed file is damaged: {error}"  # bz2 raises OSError without an errno
-        raise InputRefused(msg) from error
+    except DAMAGE as error:
+        _refuse_damage(error)
+        raise
+
+
+def _refuse_damage(error: Exception) -> None:
+    """Refuse a file because of an error of decompression; do nothing with one of the system.
+
+    Raises:
+        InputRefused
+    """
+    if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile) and error.errno is not None:
+        return
+    msg = f"the compressed file is damaged: {error}"  # bz2 raises OSError without an errno
+    raise InputRefused(msg) from error
