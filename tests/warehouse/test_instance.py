@@ -1,4 +1,4 @@
-"""Connections of an instance of DuckDB that has failed inside: to close or collect one would end the process."""
+"""Connections of an instance of DuckDB that has failed: with a lake, to close or collect one ends the process."""
 
 import gc
 import weakref
@@ -39,7 +39,9 @@ class FakeConnection:
 
 
 class FakeInstance(Instance):
-    """An instance of fake connections."""
+    """An instance of fake connections, such as one with a lake."""
+
+    closes_lost = False
 
     def open(self) -> None:
         self._root = cast("Any", self._connect())
@@ -79,6 +81,19 @@ def test_lost_connections_are_neither_closed_nor_collected(error: duckdb.Error) 
     del lost, root
     gc.collect()
     assert all(each() is not None for each in kept)
+
+
+@pytest.mark.parametrize("error", BROKEN, ids=["fatal", "internal"])
+def test_a_file_is_opened_again_once_all_connections_are_closed(error: duckdb.Error) -> None:
+    instance = FakeInstance()
+    instance.closes_lost = True
+    instance.open()
+    root = instance.root
+    root.error = error
+    connection = used(instance, error)
+    instance.reopen()
+    assert connection.closed
+    assert root.closed
 
 
 @pytest.mark.parametrize("error", [None, duckdb.InterruptException("interrupted")], ids=["well", "interrupted"])

@@ -18,7 +18,13 @@ THREADS = 2
 
 
 class Instance(ABC):
-    """An instance, opened once per process and opened again after it has failed."""
+    """An instance, opened once per process and opened again after it has failed.
+
+    Attributes:
+        closes_lost: whether connections of a failed instance may be closed.
+    """
+
+    closes_lost = True
 
     def __init__(self) -> None:
         self._root: Connection | None = None
@@ -86,7 +92,7 @@ class Instance(ABC):
         Args:
             failed: whether something may have failed on it.
         """
-        _close(session.connection, failed=failed)
+        self._close(session.connection, failed=failed)
         with self._changed:
             self._in_use.discard(session.connection)
             self._changed.notify_all()
@@ -119,7 +125,19 @@ class Instance(ABC):
         """Close the instance; changes nothing that is stored."""
         if self._root is not None:
             root, self._root = self._root, None
-            _close(root)
+            self._close(root)
+
+    def _close(self, connection: Connection, *, failed: bool = True) -> None:
+        """Close a connection; a lost one that may not be closed is kept until the process ends.
+
+        Args:
+            failed: whether something may have failed on it.
+        """
+        if failed and not self.closes_lost and _is_lost(connection):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+            return
+        with suppress(duckdb.Error):
+            connection.close()
 
 
 def is_broken(error: BaseException) -> bool:
@@ -127,21 +145,10 @@ def is_broken(error: BaseException) -> bool:
     return isinstance(error, (duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException))
 
 
-def _close(connection: Connection, *, failed: bool = True) -> None:
-    """Close a connection, or keep it for ever where that would end the process.
-
-    Where DuckLake 1.5 fails inside, nothing can be executed on any connection of the instance, and DuckDB throws where
-    nothing may be thrown: when it rolls back the transaction of one that is closed or collected.
-
-    Args:
-        failed: whether something may have failed on it.
-    """
-    if failed:
-        try:
-            connection.execute("SELECT 1")
-        except duckdb.Error as error:
-            if is_broken(error):
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
-                return
-    with suppress(duckdb.Error):
-        connection.close()
+def _is_lost(connection: Connection) -> bool:
+    """Whether nothing can be executed on a connection any more, because its instance has failed."""
+    try:
+        connection.execute("SELECT 1")
+    except duckdb.Error as error:
+        return is_broken(error)
+    return False

@@ -89,6 +89,10 @@ class LakeStore(Instance):
         of_command: whether a command uses it, which waits longer for object storage than a server.
     """
 
+    closes_lost = False
+    """Where DuckLake 1.5 fails inside, DuckDB throws where nothing may be thrown, which ends the process, when it rolls
+    back the transaction of a connection that is closed or collected."""
+
     CONFIGURATION: ClassVar[dict[str, Any]] = {
         "threads": THREADS,
         "autoinstall_known_extensions": False,
