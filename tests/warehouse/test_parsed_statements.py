@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from tallystick.warehouse.duckdb.queried import PARSED_KEPT, QuerySession, named_queries, parsed
+from tallystick.warehouse.duckdb.queried import LONGEST_PARSED, PARSED_KEPT, QuerySession, named_queries, parsed
 
 
 def on_a_connection() -> QuerySession:
@@ -38,7 +38,19 @@ def test_a_parsed_statement_sees_changed_tables() -> None:
 
 def test_parsed_statements_are_bounded() -> None:
     session = on_a_connection()
-    for number in range(PARSED_KEPT + 1):
-        assert session.run(f"SELECT {number} + $one", {"one": 1}).fetchall() == [(number + 1,)]
-    assert 0 < len(parsed) <= PARSED_KEPT
+    for number in range(PARSED_KEPT // 10_000 + 2):
+        text = f"SELECT {number} + $one{' ' * 10_000}"
+        assert session.run(text, {"one": 1}).fetchall() == [(number + 1,)]
+        assert text in parsed
+        assert sum(map(len, parsed)) <= PARSED_KEPT
+    session.connection.close()
+
+
+def test_a_long_statement_is_not_kept_and_takes_nobodys_place() -> None:
+    session = on_a_connection()
+    session.run("SELECT 1", {})
+    text = f"SELECT $one{' ' * LONGEST_PARSED}"
+    assert session.run(text, {"one": 2}).fetchall() == [(2,)]
+    assert text not in parsed
+    assert "SELECT 1" in parsed
     session.connection.close()

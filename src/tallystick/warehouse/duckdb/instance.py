@@ -134,6 +134,7 @@ class Instance(ABC):
             failed: whether something may have failed on it.
         """
         if failed and not self.closes_lost and _is_lost(connection):
+            # A reference that nobody gives up, so that it is not collected at the end of Python either.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
             return
         with suppress(duckdb.Error):

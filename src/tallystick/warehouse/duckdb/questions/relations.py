@@ -134,7 +134,7 @@ class Relations:
         self.neighbours, self._beside = tuple(sorted(neighbours)), tuple(sorted(beside))
         self._paths, self._parameters = paths, parameters
         self._only_paths = only_paths and paths is not None and len(paths) <= FEW_IDS and not question.bots
-        self._session, self._bounds = session, dict(parameters.values)
+        self._session = session
         self._tells_paths = bool(needed & {"path", "page", "host"})
         self._noted_values: dict[str, Any] = {}
 
@@ -267,7 +267,7 @@ class Relations:
                 selects["paged"] = f"SELECT 1 {in_period} AND page IS NOT NULL LIMIT 1"
             if self._tells_paths and self._session.looks_take_long:
                 selects["judged"] = "SELECT judged_until FROM mark"
-        self._noted_values |= self._session.values_of(selects, self._bounds)
+        self._noted_values |= self._session.values_of(selects, self._parameters.values)
 
     def _noted(self, name: str) -> Any:  # noqa: ANN401  # a number, or values by name
         if name not in self._noted_values:
@@ -282,12 +282,13 @@ class Relations:
         share = (
             f"SELECT avg(CAST(NOT event AND {is_among('path', pages, self._parameters)} AS INTEGER)) FROM hit"
             f" WHERE {self._site} AND created >= {self._since} AND created < {self._until}"
-            f" AND {self.created_in(TimeRange(since, until))} AND bot = 0"
+            " AND created >= $newest_since AND created < $newest_until AND bot = 0"
         )
-        return self._session.values_of({"share": share}, self._parameters.values)["share"] or 0.0
+        values = self._parameters.values | {"newest_since": since, "newest_until": until}
+        return self._session.values_of({"share": share}, values)["share"] or 0.0
 
     def created_in(self, span: TimeRange) -> str:
-        """The condition of hits in a range of time. Its values are not in the text, which is so kept parsed."""
+        """The SQL of whether a hit is in a range of time; see ``QuerySession.run`` for why its ends are parameters."""
         return f"created >= {self._parameters.add(span.begin)} AND created < {self._parameters.add(span.end)}"
 
     def irregular(self) -> list[Relation]:
