@@ -5,9 +5,7 @@ from functools import lru_cache
 
 MOST_WIDTH = 2**31 - 1
 
-LOOKED_AT = 100
-"""Characters of a size."""
-_SIZES_CACHED = 5_000
+_SIZES_CACHED, _LONGEST_CACHED = 5_000, 100
 
 _leading_number = re.compile(r"\s*\+?([0-9]{1,10}+)(?:\.[0-9]*+)?+(?![0-9]|[eE][-+0-9])").match
 
@@ -17,11 +15,13 @@ def width_of(size: str) -> int:
 
     Height and scale are not used and not checked: no size makes a hit invalid.
     """
-    return _width_of(size[:LOOKED_AT])
+    return _cached_width_of(size) if len(size) <= _LONGEST_CACHED else _width_of(size)
 
 
-@lru_cache(_SIZES_CACHED)
 def _width_of(size: str) -> int:
     match = _leading_number(size)
     width = int(match[1]) if match else 0
     return width if width <= MOST_WIDTH else 0
+
+
+_cached_width_of = lru_cache(_SIZES_CACHED)(_width_of)

@@ -43,8 +43,8 @@ UNSUPPORTED = {
 }
 """Messages about formats that are not supported, by the first bytes of a file."""
 
-DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
-"""What decompression raises."""
+_DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
+"""What decompression raises; an OSError may also be the system's."""
 
 _each_line = re.compile(rb"[^\n]*\n|[^\n]+")
 
@@ -183,9 +183,9 @@ class LineFile:
         """The next line, at most about ``READ_AT_ONCE`` bytes of it. NULs before a line are returned on their own."""
         if self._ahead:
             return self._ahead.popleft()
-        try:
+        try:  # without _damage_refused: for each line, a context manager takes too long
             raw = self._stream.readline(READ_AT_ONCE)
-        except DAMAGE as error:
+        except _DAMAGE as error:
             _refuse_damage(error)
             raise
         if self._waiting:
@@ -282,16 +282,19 @@ def _farthest_mark(stream: BinaryIO, marks: Sequence[FileMark]) -> tuple[FileMar
 def _damage_refused() -> Iterator[None]:
     try:
         yield
-    except DAMAGE as error:
+    except _DAMAGE as error:
         _refuse_damage(error)
         raise
 
 
 def _refuse_damage(error: Exception) -> None:
-    """Refuse a file because of an error of decompression; do nothing with one of the system.
+    """Refuse a damaged file.
+
+    Args:
+        error: what reading it has raised. If it is the system's, nothing is done.
 
     Raises:
-        InputRefused
+        InputRefused: the error is about the content.
     """
     if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile) and error.errno is not None:
         return
