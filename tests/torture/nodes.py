@@ -449,7 +449,8 @@ def cut_off(way: Way, seconds: float = 20.0, *, the_mover: bool = True) -> Calla
 def _seen(nodes: Nodes, endpoint: Endpoint, node: RunningServer, within_s: float = CUT_ANSWERED_WITHIN_S) -> str:
     """What was wrong with the answer of a node that lacks something; empty if nothing."""
     answer = nodes.ask(endpoint, within_s, node.url)
-    if answer is not None and answer.status == HTTPStatus.GATEWAY_TIMEOUT and endpoint.says_so(answer):
+    timed_out = answer is not None and answer.status == HTTPStatus.GATEWAY_TIMEOUT and endpoint.says_so(answer)
+    if timed_out and endpoint.kind == "statistic":
         return ""  # a question ends at its deadline, also one that waits for PostgreSQL
     answered = seen(endpoint, answer)
     return "" if answered in {DONE, REFUSED} else f"  {endpoint.name}: {answered}"
