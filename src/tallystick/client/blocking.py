@@ -8,9 +8,10 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from tallystick.client.arguments import with_checked_arguments
 from tallystick.client.calls import Call, Follower, Many, Page, Plan, Sink
 from tallystick.client.errors import refusal
-from tallystick.client.retrying import Attempts, Policy
+from tallystick.client.retrying import Attempts
 from tallystick.client.sending import (
     FAILURES,
     NO_HEADERS,
@@ -19,6 +20,7 @@ from tallystick.client.sending import (
     checked,
     headers_of,
     length_of,
+    policy_of,
     request_of,
 )
 
@@ -31,26 +33,30 @@ class Blocking:
     Args:
         url: of the server; with a path only if a proxy serves it under one.
         token: sent as ``Authorization: Bearer``.
-        timeout: seconds that connecting, sending or waiting for a response may take.
+        timeout: seconds that connecting, sending or waiting for a response may take; None for no limit.
         retries: tries after the first one; 0 for none. See ``retrying``.
         idempotent: whether the server supports ``Idempotency-Key``; set it to False for a server other than
             Tallystick: then a change is retried only if it cannot have arrived.
         headers: sent with every request.
         transport: used instead of the network, for tests.
+
+    Raises:
+        InvalidArgument: the URL is none, the token or a header cannot be sent, or a number is out of range.
     """
 
+    @with_checked_arguments
     def __init__(  # noqa: PLR0913  # everything but the address has a usual value
         self,
         url: str,
         token: str | None = None,
         *,
-        timeout: float = TIMEOUT_S,
+        timeout: float | None = TIMEOUT_S,
         retries: int = RETRIES,
         idempotent: bool = True,
         headers: Mapping[str, str] = NO_HEADERS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._policy = Policy(retries, idempotent)
+        self._policy = policy_of(retries, timeout, idempotent=idempotent)
         self._http = httpx.Client(
             base_url=checked(url), headers=headers_of(token, headers), timeout=timeout, transport=transport
         )

@@ -2,7 +2,7 @@
 
 An API is a class whose methods build ``Call``s and carry ``@answered`` or ``@each``. On a ``Blocking`` client such a
 method returns ``T`` or a generator of ``T``; on a ``Waiting`` one an awaitable of ``T`` or an async generator. Type
-checkers see both.
+checkers see both. Arguments are checked before anything is sent (see ``arguments``).
 """
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
@@ -15,7 +15,8 @@ import httpx
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from tallystick.client.errors import refusal, unexpected
+from tallystick.client.arguments import Arguments
+from tallystick.client.errors import ClientError, refusal, unexpected
 
 if TYPE_CHECKING:
     from tallystick.client.blocking import Blocking
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
+"""What decoding raises: no JSON or of another form, bytes that are no UTF-8, lists in lists without end."""
 
 
 class Repeat(Enum):
@@ -83,7 +87,9 @@ class Call(Struct, Generic[T], frozen=True, kw_only=True):
             raise refusal(response)
         try:
             return self.read(response)
-        except msgspec.DecodeError as error:
+        except ClientError:
+            raise
+        except UNREADABLE as error:
             raise unexpected(response) from error
 
 
@@ -127,7 +133,7 @@ class answered(Generic[P, T]):  # noqa: N801  # a decorator
     """Decorator of a method that returns one result."""
 
     def __init__(self, plan: Callable[Concatenate[Any, P], Plan[T]]) -> None:
-        self._plan = plan
+        self._plan, self._expected = plan, Arguments(plan)
         update_wrapper(self, plan)  # type: ignore[arg-type]  # help() shows the method's own text
 
     @overload
@@ -138,14 +144,14 @@ class answered(Generic[P, T]):  # noqa: N801  # a decorator
     def __get__(self, client: "Waiting", owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
     def __get__(self, client: Any, owner: type) -> Any:
         """The method of a client."""
-        return self if client is None else _bound(client, self._plan, client.carry_out)
+        return self if client is None else _bound(client, self._plan, self._expected, client.carry_out)
 
 
 class each(Generic[P, T]):  # noqa: N801  # a decorator
     """Decorator of a method that returns many results, fetched page by page during iteration."""
 
     def __init__(self, plan: Callable[Concatenate[Any, P], Many[T]]) -> None:
-        self._plan = plan
+        self._plan, self._expected = plan, Arguments(plan)
         update_wrapper(self, plan)  # type: ignore[arg-type]  # as above
 
     @overload
@@ -156,13 +162,17 @@ class each(Generic[P, T]):  # noqa: N801  # a decorator
     def __get__(self, client: "Waiting", owner: type) -> Callable[P, AsyncGenerator[T, None]]: ...
     def __get__(self, client: Any, owner: type) -> Any:
         """The method of a client."""
-        return self if client is None else _bound(client, self._plan, client.all)
+        return self if client is None else _bound(client, self._plan, self._expected, client.all)
 
 
-def _bound(client: object, plan: Callable[..., Any], send: Callable[[Any], Any]) -> Callable[..., Any]:
+def _bound(
+    client: object, plan: Callable[..., Any], expected: Arguments, send: Callable[[Any], Any]
+) -> Callable[..., Any]:
     def method(*arguments: object, **named: object) -> object:
-        return send(plan(client, *arguments, **named))
+        positional, keywords = expected.checked((client, *arguments), named)
+        return send(plan(*positional, **keywords))
 
+    method.__signature__ = expected.of_method  # type: ignore[attr-defined]  # help() shows it
     return update_wrapper(method, plan)
 
 

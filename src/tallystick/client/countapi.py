@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 import httpx
 from msgspec import Struct
 
+from tallystick.client.arguments import refused_if_empty
 from tallystick.client.blocking import Blocking
 from tallystick.client.calls import Call, Repeat, answered, each, json_as
 from tallystick.client.errors import refusal
@@ -192,6 +193,8 @@ class CountApiCalls:
             update_upperbound: the largest amount of an update, at least 0; the server's default is 1.
             unique: count each visitor once in it, and programs not at all; None for every request.
         """
+        refused_if_empty("key", key)
+        refused_if_empty("namespace", namespace)
         query = {
             "key": key,
             "namespace": namespace,

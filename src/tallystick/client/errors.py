@@ -1,11 +1,13 @@
 """The errors that the clients raise.
 
+A call with an unknown argument, or without a required one, raises Python's ``TypeError``.
+
 ClientError
 ├── ConnectionFailed     no connection could be made: nothing was sent
 ├── ConnectionLost       the connection broke: the request may or may not have been carried out
 ├── UnexpectedAnswer     a response that is not of this API
 ├── ExportFailed         the server could not write an export
-├── InvalidArgument      an argument that cannot be sent: nothing was sent
+├── InvalidArgument      an argument that cannot be sent
 └── Refused              the server refused the request
     ├── BadRequest       400
     ├── Unauthorized     401: no token, or an invalid one
@@ -52,7 +54,11 @@ class ExportFailed(ClientError):
 
 
 class InvalidArgument(ClientError, ValueError):
-    """An argument that cannot be sent, such as an empty id. Nothing was sent."""
+    """An argument that cannot be sent: an empty id, a value of a wrong kind, a URL or a token that is none.
+
+    The request was not sent; of a call that sends several, such as ``count``, earlier ones may have been. The message
+    never shows the token.
+    """
 
 
 class Refused(ClientError):
@@ -154,7 +160,9 @@ def refusal(response: httpx.Response) -> ClientError:
 def unexpected(response: httpx.Response) -> UnexpectedAnswer:
     """Make the error for a response that is not of this API, usually because the URL is wrong."""
     shown = " ".join(response.text.split())[:SHOWN]
-    return UnexpectedAnswer(f"{response.url.copy_with(query=None)} answered {response.status_code}: {shown}")
+    return UnexpectedAnswer(
+        f"{response.url.copy_with(query=None, userinfo=b'')} answered {response.status_code}: {shown}"
+    )
 
 
 class _ErrorBody(Struct, rename="camel"):
@@ -176,7 +184,7 @@ class _ErrorBody(Struct, rename="camel"):
 def _object_in(response: httpx.Response) -> Mapping[str, object]:
     try:
         return msgspec.json.decode(response.content, type=dict[str, object])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return {}
 
 

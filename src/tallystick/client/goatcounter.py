@@ -118,7 +118,7 @@ class GoatCounterCalls(QueryCalls, FunnelCalls, KeptCalls):
         Args:
             group: the span whose highest number of visits is ``max``.
         """
-        return calls.hits_beyond({**parameters(asked), **({"group": group} if group else {})}, seen=())
+        return calls.hits_beyond({**parameters(asked), **({} if group is None else {"group": group})}, seen=())
 
     @each
     def referrers(self, path_id: int, **asked: Unpack[Question]) -> Call[Page[Row]]:

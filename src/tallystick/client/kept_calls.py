@@ -112,11 +112,11 @@ class KeptCalls:
         funnel_id: int,
         *,
         name: str | None = None,
-        steps: Sequence[Step] = (),
+        steps: Sequence[Step] | None = None,
         strict: bool | None = None,
     ) -> Call[Funnel]:
         """Change a funnel; what is left out stays. Steps are replaced together."""
-        body = _given(name=name, steps=list(steps) or None, strict=strict)
+        body = _given(name=name, steps=steps, strict=strict)
         return _changing(json_as(Funnel), site, "funnels", funnel_id, body)
 
     @answered
@@ -148,11 +148,11 @@ class KeptCalls:
         segment_id: int,
         *,
         name: str | None = None,
-        filters: Sequence[Filter] = (),
+        filters: Sequence[Filter] | None = None,
         personal: bool | None = None,
     ) -> Call[Segment]:
         """Change a segment; what is left out stays."""
-        lists = [each_.parts for each_ in filters] or None
+        lists = None if filters is None else [each_.parts for each_ in filters]
         body = _given(name=name, filters=lists, personal=personal)
         return _changing(json_as(Segment), site, "segments", segment_id, body)
 

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
 import httpx
 
+from tallystick.client.arguments import refused_if_empty
 from tallystick.client.calls import Call, Page, Repeat, answered, each, json_as
 from tallystick.client.errors import InvalidArgument
 from tallystick.client.query_answers import QueryAnswer, QueryRow, SentAnswer
@@ -23,7 +24,7 @@ _sent_in = json_as(SentAnswer)
 
 
 class Asked(TypedDict, total=False):
-    """What is asked besides metrics; all of it may be left out.
+    """What is asked besides metrics; all of it may be left out, or be None.
 
     ``site`` is a domain, a host or a code, or several of them, whose hits are taken together; without it the host in
     the client's URL chooses the site. ``filters`` must all pass. ``period`` is by default the last seven days, without
@@ -66,16 +67,27 @@ class QueryCalls:
 
     @each
     def ask_rows(self, metrics: Sequence[Metric], **asked: Unpack[Asked]) -> Call[Page[QueryRow]]:
-        """Yield every row of an answer."""
+        """Yield every row of an answer, page by page; for some of its rows see ``ask``."""
         return rows_from(body_of(metrics, asked), asked.get("dimensions", ()), offset=0)
 
 
 def body_of(metrics: Sequence[str], asked: Asked) -> dict[str, Any]:
-    """Encode a question as the body of a query, without its page."""
+    """Encode a question as the body of a query, without its page.
+
+    Raises:
+        InvalidArgument: a value is empty, a moment has no zone, or ``same_weekdays`` has nothing that it applies to.
+    """
+    refused_if_empty("site", asked.get("site"))
+    refused_if_empty("period", asked.get("period"))
+    refused_if_empty("compare", asked.get("compare"))
+    refused_if_empty("timezone", asked.get("timezone"))
     include: dict[str, Any] = {}
-    if compare := asked.get("compare"):
-        include["compare"] = compare if isinstance(compare, str) else _span(compare)
+    if (compare := asked.get("compare")) is not None:
+        include["compare"] = period_sent(compare)
     if asked.get("same_weekdays"):
+        if compare is None:
+            msg = "same_weekdays applies to compare, which is left out"
+            raise InvalidArgument(msg)
         include["compare_match_day_of_week"] = True
     if asked.get("imports"):
         include["imports"] = True
@@ -87,8 +99,8 @@ def body_of(metrics: Sequence[str], asked: Asked) -> dict[str, Any]:
         "order_by": [[name if name in metrics else wire_name(name), way] for name, way in asked.get("order", ())],
         "include": include,
     }
-    if site := asked.get("site"):
-        body["site_id"] = site
+    if "site" in asked:
+        body["site_id"] = asked["site"]
     return body | {name: asked[name] for name in ("timezone", "bots") if name in asked}
 
 
@@ -130,7 +142,7 @@ def rows_from(body: Mapping[str, Any], dimensions: Sequence[str], *, offset: int
 
 
 def _span(moments: tuple[Moment, Moment]) -> list[str]:
-    if any(isinstance(moment, dt.datetime) and moment.tzinfo is None for moment in moments):
+    if any(isinstance(moment, dt.datetime) and moment.utcoffset() is None for moment in moments):
         msg = "the moments of a period need a zone"
         raise InvalidArgument(msg)
     return [moment.isoformat() for moment in moments]

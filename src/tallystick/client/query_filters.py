@@ -9,6 +9,9 @@ from typing import Any, Literal, NewType, TypeAlias
 
 from msgspec import Struct
 
+from tallystick.client.arguments import with_checked_arguments
+from tallystick.client.errors import InvalidArgument
+
 Metric = Literal[
     "visitors",
     "visits",
@@ -137,71 +140,84 @@ WIRE_NAMES: Mapping[str, str] = MappingProxyType(
 
 
 class Filter(Struct, frozen=True):
-    """A filter as it is sent. The functions below make them."""
+    """A filter as it is sent. The functions below make them; they refuse other arguments with ``InvalidArgument``."""
 
     parts: tuple[Any, ...]
 
 
+@with_checked_arguments
 def prop(name: str) -> Property:
     """A property as a dimension, which rows have as ``prop:NAME``: ``row.values["prop:plan"]``."""
     return Property(f"prop:{name}")
 
 
+@with_checked_arguments
 def in_segment(segment: int | str, *others: int | str) -> Filter:
     """The hit is in one of the segments, which are named by their ids or their names."""
     return Filter(("is", "segment", (segment, *others)))
 
 
+@with_checked_arguments
 def is_(dimension: Dimension, *values: str, ignoring_case: bool = False) -> Filter:
     """The value is one of ``values``; ``""`` stands for none."""
     return _compared("is", dimension, values, ignoring_case=ignoring_case)
 
 
+@with_checked_arguments
 def is_not(dimension: Dimension, *values: str, ignoring_case: bool = False) -> Filter:
     """The value is none of ``values``."""
     return _compared("is_not", dimension, values, ignoring_case=ignoring_case)
 
 
+@with_checked_arguments
 def contains(dimension: Dimension, *values: str, ignoring_case: bool = False) -> Filter:
     """One of ``values`` is a part of the value."""
     return _compared("contains", dimension, values, ignoring_case=ignoring_case)
 
 
+@with_checked_arguments
 def does_not_contain(dimension: Dimension, *values: str, ignoring_case: bool = False) -> Filter:
     """None of ``values`` is a part of the value."""
     return _compared("contains_not", dimension, values, ignoring_case=ignoring_case)
 
 
+@with_checked_arguments
 def matches(dimension: Dimension, *expressions: str) -> Filter:
     """One of the RE2 expressions is found in the value."""
     return _compared("matches", dimension, expressions)
 
 
+@with_checked_arguments
 def does_not_match(dimension: Dimension, *expressions: str) -> Filter:
     """None of the RE2 expressions is found in the value."""
     return _compared("matches_not", dimension, expressions)
 
 
+@with_checked_arguments
 def all_of(first: Filter, *others: Filter) -> Filter:
     """Every one of the filters passes."""
     return Filter(("and", [first.parts, *(each.parts for each in others)]))
 
 
+@with_checked_arguments
 def any_of(first: Filter, *others: Filter) -> Filter:
     """At least one of the filters passes."""
     return Filter(("or", [first.parts, *(each.parts for each in others)]))
 
 
+@with_checked_arguments
 def negated(filter_: Filter) -> Filter:
     """The filter does not pass."""
     return Filter(("not", filter_.parts))
 
 
+@with_checked_arguments
 def has_done(filter_: Filter) -> Filter:
     """The visit has a hit that passes a filter on pages, events or hosts."""
     return Filter(("has_done", filter_.parts))
 
 
+@with_checked_arguments
 def has_not_done(filter_: Filter) -> Filter:
     """The visit has no hit that passes a filter on pages, events or hosts."""
     return Filter(("has_not_done", filter_.parts))
@@ -215,5 +231,8 @@ def wire_name(name: str) -> str:
 
 
 def _compared(operator: str, dimension: str, values: tuple[str, ...], *, ignoring_case: bool = False) -> Filter:
+    if not values:
+        msg = "a filter needs at least one value; an empty text stands for none"
+        raise InvalidArgument(msg)
     modifier = ({"case_sensitive": False},) if ignoring_case else ()
     return Filter((operator, wire_name(dimension), values, *modifier))

@@ -13,7 +13,14 @@ import httpx
 from msgspec import Struct
 
 from tallystick.client.calls import Call, Repeat
-from tallystick.client.errors import ClientError, ConnectionFailed, ConnectionLost, Refused
+from tallystick.client.errors import (
+    ClientError,
+    ConnectionFailed,
+    ConnectionLost,
+    InvalidArgument,
+    Refused,
+    UnexpectedAnswer,
+)
 
 PAUSES_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 LONGEST_WAIT_S = 60.0
@@ -76,12 +83,14 @@ def translated(error: Exception) -> Exception:
     """Turn an error of httpx into a ``ClientError``; return any other error unchanged."""
     if isinstance(error, ClientError):
         return error
+    if isinstance(error, httpx.InvalidURL):
+        return InvalidArgument("the request has a URL that cannot be sent, such as one that is too long")
+    if isinstance(error, httpx.DecodingError):
+        return UnexpectedAnswer("the response cannot be decompressed")
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)):
         return ConnectionFailed(text)
-    if isinstance(error, (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)):
-        return ConnectionLost(text)
-    return error
+    return ConnectionLost(text) if isinstance(error, httpx.RequestError) else error
 
 
 def requested_pause(error: Exception | None) -> float:

@@ -8,9 +8,10 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from tallystick.client.arguments import with_checked_arguments
 from tallystick.client.calls import Call, Follower, Many, Page, Plan, Sink
 from tallystick.client.errors import refusal
-from tallystick.client.retrying import Attempts, Policy
+from tallystick.client.retrying import Attempts
 from tallystick.client.sending import (
     FAILURES,
     NO_HEADERS,
@@ -19,6 +20,7 @@ from tallystick.client.sending import (
     checked,
     headers_of,
     length_of,
+    policy_of,
     request_of,
 )
 
@@ -32,18 +34,19 @@ class Waiting:
         url, token, timeout, retries, idempotent, headers, transport: as for ``Blocking``.
     """
 
+    @with_checked_arguments
     def __init__(  # noqa: PLR0913  # as for Blocking
         self,
         url: str,
         token: str | None = None,
         *,
-        timeout: float = TIMEOUT_S,
+        timeout: float | None = TIMEOUT_S,
         retries: int = RETRIES,
         idempotent: bool = True,
         headers: Mapping[str, str] = NO_HEADERS,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._policy = Policy(retries, idempotent)
+        self._policy = policy_of(retries, timeout, idempotent=idempotent)
         self._http = httpx.AsyncClient(
             base_url=checked(url), headers=headers_of(token, headers), timeout=timeout, transport=transport
         )
