@@ -457,6 +457,20 @@ async def test_programs_get_what_was_counted(analytics: Analytics) -> None:
     assert {row[0] for row in rows} >= {"=1+1", "+1", "-1", "@SUM(A1)"}
 
 
+async def test_line_ends_in_a_cell_end_no_row(analytics: Analytics) -> None:
+    texts = ["a\rb", "a\nb", "a\r\nb", '"a"\r', "=1\r+1"]
+    hits = [a_hit(f"/{place}", title=text, browser=text, location='a"\rb') for place, text in enumerate(texts)]
+    await counted(analytics, *hits, a_hit("/last"))
+    told = await finished(analytics)
+    for query in ("", "?spreadsheet=1"):
+        body = (await analytics.api("GET", f"/export/{told['id']}/download{query}")).body
+        header, *rows = cells(body)
+        assert {len(row) for row in rows} == {len(header)}
+        assert [row[0] for row in rows] == [*(f"/{place}" for place in range(len(texts))), "/last"]
+        stored = {row[0]: row[1].removeprefix("'") for row in rows}
+        assert [stored[f"/{place}"].split() for place in range(len(texts))] == [text.split() for text in texts]
+
+
 @pytest.mark.parametrize("form", ["json", "parquet"])
 async def test_only_csv_is_for_spreadsheets(analytics: Analytics, form: str) -> None:
     told = await finished(analytics, format=form)

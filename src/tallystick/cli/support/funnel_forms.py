@@ -1,6 +1,5 @@
 """Prints the steps of a funnel as a table, as CSV or as JSON."""
 
-import csv
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from tallystick.cli.support.aligned import print_aligned
 from tallystick.cli.support.query_cells import duration, value_text
 from tallystick.cli.support.query_forms import Form, span
 from tallystick.client.funnel_answers import FunnelReport, FunnelReportStep, SentFunnel
+from tallystick.model.csv_rows import csv_writer
 from tallystick.services.exports.spreadsheet import safe
 
 TITLES = ("Step", "Visits", "Of first", "Of previous", "Dropped", "Median time", "Average time")
@@ -75,7 +75,7 @@ def _time(seconds: float | None) -> str:
 
 def _print_csv(report: FunnelReport) -> None:
     """A line for each step; with what came next, a line for each of these behind it."""
-    write = csv.writer(sys.stdout, lineterminator="\n").writerow
+    write = csv_writer(sys.stdout)
     with_left = any(step.left_to is not None for step in report.steps)
     write(COLUMNS if with_left else COLUMNS[:-2])
     for step in report.steps:

@@ -1,6 +1,5 @@
 """Prints an answer as a table, as CSV or as JSON."""
 
-import csv
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -12,6 +11,7 @@ from tallystick.cli.support.aligned import print_aligned
 from tallystick.cli.support.query_access import decoded
 from tallystick.cli.support.query_cells import change_text, figure_text, title_of, title_of_dimension, value_text
 from tallystick.client.query_answers import SentAnswer, SentRow
+from tallystick.model.csv_rows import csv_writer
 from tallystick.model.dimension_names import PROPERTY, name_of
 from tallystick.services.exports.spreadsheet import safe
 
@@ -78,7 +78,7 @@ def span(first: datetime, last: datetime) -> str:
 def _print_csv(asked: Asked, sent: SentAnswer) -> None:
     dimensions, metrics = asked["dimensions"], asked["metrics"]
     compares = sent.query.comparison_date_range is not None
-    write = csv.writer(sys.stdout, lineterminator="\n").writerow
+    write = csv_writer(sys.stdout)
     titles = [safe(_column(each)) for each in dimensions]
     for metric in metrics:
         titles += [metric, *((f"{metric}_before", f"{metric}_change") if compares else ())]

@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 
 from tallystick.errors import InputRefused
 from tallystick.model.counter import FOREVER, INT64_MAX, INT64_MIN, LIFETIME_MS, NEVER, Counter
+from tallystick.model.csv_rows import csv_writer
 from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
 from tallystick.services.counting.page_keys import ADDRESSES, page_key
 from tallystick.services.imports.bounds import EmptyLines
@@ -107,7 +108,7 @@ def to_json(rows: Iterable[CounterRow]) -> bytes:
 def to_csv(rows: Iterable[CounterRow]) -> bytes:
     """Rows as CSV, without the header."""
     text = io.StringIO()
-    write = csv.writer(text, lineterminator="\n").writerow
+    write = csv_writer(text)
     for row in rows:
         write(int(cell) if cell is True or cell is False else cell for cell in msgspec.structs.astuple(row))
     return text.getvalue().encode()

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
+from tallystick.model.csv_rows import csv_writer
+
 COMPRESSION = 6
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """First characters of formulas; the last four are full-width forms of the first."""
@@ -29,7 +31,7 @@ def write_safe(source: Path, target: BinaryIO) -> None:
         gzip.GzipFile("", "wb", COMPRESSION, target, 0) as compressed,
         io.TextIOWrapper(compressed, "utf-8", newline="") as text,
     ):
-        write = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow
+        write = csv_writer(text, quote_all=True)
         for cells in csv.reader(rows):
             write(map(safe, cells))
 

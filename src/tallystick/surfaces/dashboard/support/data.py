@@ -1,6 +1,5 @@
 """Pages as data: the same address with ``.json`` or ``.csv`` behind its last name."""
 
-import csv
 import datetime as dt
 from collections.abc import Sequence
 from io import StringIO
@@ -9,6 +8,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from tallystick.model.csv_rows import csv_writer
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
 
@@ -44,7 +44,9 @@ def as_json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anyth
 def as_csv(rows: Sequence[Sequence[Any]], name: str) -> Response:
     """A response of CSV to download. Rows may be many: not on the event loop."""
     out = StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    write = csv_writer(out)
+    for row in rows:
+        write(row)
     headers = {**HEADERS, "content-disposition": f'attachment; filename="{name}.csv"'}
     return Response(out.getvalue(), 200, headers, "text/csv; charset=utf-8")
 
