@@ -124,6 +124,7 @@ def logs_in(url: str, password: str) -> bool:
 def listed_pages(data: Path) -> list[str]:
     """The pages of the main site that lists of paths contain."""
     with closing(apsw.Connection(str(data / LEDGER_FILE), flags=apsw.SQLITE_OPEN_READONLY)) as ledger:
+        ledger.set_busy_timeout(10_000)
         return [path for (path,) in ledger.execute("SELECT path FROM path WHERE site = 1 AND counted AND NOT event")]
 
 

@@ -204,6 +204,7 @@ class World:
         files: list[Any] = sorted(file.name for name in ("exports", "uploads") for file in (data / name).glob("*"))
         if self._reading is None:
             self._reading = apsw.Connection(str(data / "ledger.sqlite3"))
+            self._reading.set_busy_timeout(10_000)  # locked for a moment while the server opens or closes a connection
         # Another number after each commit of another connection: without one, nothing is to be read again.
         version = self._reading.execute("PRAGMA data_version").fetchall()
         if version != self._read[0]:
