@@ -103,10 +103,44 @@ Direct / None         2             1.00         50 %          2m 30s        40 
     ("--by", "day", "--compare", "previous", "--metrics", "visitors", "--period", "2024-05-06,2024-05-07"): """\
 2024-05-06 to 2024-05-07, compared with 2024-05-04 to 2024-05-05
 
-Day         Visitors  Before  Change
-──────────  ────────  ──────  ──────
-2024-05-06         1       0     new
-2024-05-07         2       0     new
+Day         Compared with  Visitors  Before  Change
+──────────  ─────────────  ────────  ──────  ──────
+2024-05-06  2024-05-04            1       0     new
+2024-05-07  2024-05-05            2       0     new
+""",
+    (
+        "--by",
+        "day",
+        "--compare",
+        "2024-04-06,2024-04-08",
+        "--metrics",
+        "visitors",
+        "--period",
+        "2024-05-06,2024-05-07",
+    ): """\
+2024-05-06 to 2024-05-07, compared with 2024-04-06 to 2024-04-08
+
+Day         Compared with  Visitors  Before  Change
+──────────  ─────────────  ────────  ──────  ──────
+2024-05-06  2024-04-06            1       1     0 %
+2024-05-07  2024-04-07            2       0     new
+""",
+    ("--by", "day", "--compare", "2024-04-05,2024-04-08", "--metrics", "visitors", "--period", "2024-05-07"): """\
+2024-05-07, compared with 2024-04-05 to 2024-04-08
+
+Day         Compared with  Visitors  Before  Change
+──────────  ─────────────  ────────  ──────  ──────
+2024-05-07  2024-04-05            2       0     new
+-           2024-04-06            0       1       -
+""",
+    (
+        *("--by", "day,source", "--compare", "2024-04-06", "--metrics", "visitors", "--format", "csv"),
+        *("--period", "2024-05-06,2024-05-07"),
+    ): """\
+day,day_before,source,visitors,visitors_before,visitors_change
+2024-05-06,2024-04-06,Google,1,1,0
+2024-05-07,,Direct / None,1,,
+2024-05-07,,Google,1,,
 """,
     ("--compare", "2024-04-01,2024-04-30", "--metrics", "visitors,bounce_rate", *MAY): """\
 2024-05-01 to 2024-05-31, compared with 2024-04-01 to 2024-04-30

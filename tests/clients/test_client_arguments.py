@@ -207,6 +207,7 @@ def test_none_is_as_if_left_out() -> None:
         ({"period": ""}, "period must not be empty"),
         ({"timezone": ""}, "timezone must not be empty"),
         ({"same_weekdays": True}, "same_weekdays applies to compare"),
+        ({"compare_gone": False}, "compare_gone applies to compare"),
         ({"same_weekdays": "no"}, "same_weekdays must be True or False, not str"),
         ({"metrics": "visitors"}, "metrics must be a list, not str"),
         ({"filters": is_("page", "/a")}, "filters must be a list, not Filter"),

@@ -73,6 +73,7 @@ def test_an_answer_has_the_names_that_were_asked_for() -> None:
         period=(dt.date(2026, 3, 10), dt.date(2026, 3, 12)),
         compare="previous_period",
         same_weekdays=True,
+        compare_gone=False,
         order=[("visitors", "desc"), ("source", "asc")],
         timezone="Europe/Amsterdam",
         bots=False,
@@ -90,7 +91,12 @@ def test_an_answer_has_the_names_that_were_asked_for() -> None:
             ["not", ["contains", "visit:referrer", ["x"], {"case_sensitive": False}]],
         ],
         "order_by": [["visitors", "desc"], ["visit:source", "asc"]],
-        "include": {"compare": "previous_period", "compare_match_day_of_week": True, "total_rows": True},
+        "include": {
+            "compare": "previous_period",
+            "compare_match_day_of_week": True,
+            "compare_gone": False,
+            "total_rows": True,
+        },
         "pagination": {"limit": 10, "offset": 20},
         "timezone": "Europe/Amsterdam",
         "bots": False,
@@ -107,6 +113,36 @@ def test_an_answer_has_the_names_that_were_asked_for() -> None:
     assert answer == QueryAnswer(
         rows=[expected], period=span, compared_period=span, total_rows=5, warnings={"visitors": "not exact"}
     )
+
+
+def test_times_that_one_of_the_periods_does_not_have_are_none() -> None:
+    rows = [
+        {
+            "metrics": [3],
+            "dimensions": ["2024-02-29"],
+            "comparison": {"metrics": None, "change": None, "dimensions": [None]},
+        },
+        {
+            "metrics": [0],
+            "dimensions": [None],
+            "comparison": {"metrics": [2], "change": None, "dimensions": ["2023-03-01"]},
+        },
+    ]
+    answer, _ = asked(
+        sent(rows, comparison_date_range=RANGE),
+        metrics=["visitors"],
+        dimensions=["day"],
+        compare="year_over_year",
+    )
+    assert answer.rows == [
+        QueryRow(values={"day": "2024-02-29"}, figures={"visitors": 3}, compared_values={"day": None}),
+        QueryRow(
+            values={"day": None},
+            figures={"visitors": 0},
+            compared={"visitors": 2},
+            compared_values={"day": "2023-03-01"},
+        ),
+    ]
 
 
 def test_little_has_to_be_said() -> None:

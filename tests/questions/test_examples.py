@@ -2,7 +2,8 @@
 
 Each answer is compared with that of the service, of the oracle, and of the plan that reads hits only; so an error that
 the oracle and the product have in common shows here. ``examples.py`` says how a world is written. A row of an answer
-has the values of the dimensions, then the figures; with a comparison those of the other period follow.
+has the values of the dimensions, then the figures; with a comparison those of the other period follow, or None where
+that period has no such time. Empty values are times that only the other period has.
 """
 
 from collections.abc import Sequence
@@ -924,7 +925,10 @@ SITES = {
         """,
         [
             (asked(VISITORS, against=THE_DAY_BEFORE, sites=BOTH_SITES), [(3, 3)]),
-            (asked(VISITORS, by=(PAGE,), against=THE_DAY_BEFORE, sites=BOTH_SITES), [("/a", 2, 2), ("/b", 1, 0)]),
+            (
+                asked(VISITORS, by=(PAGE,), against=THE_DAY_BEFORE, sites=BOTH_SITES),
+                [("/a", 2, 2), ("/b", 1, 0), ("/c", 0, 1)],
+            ),
             (asked(VISITORS, by=(DAY,), against=THE_DAY_BEFORE, sites=BOTH_SITES), [("2020-06-18", 3, 3)]),
             (
                 asked(VISITORS, by=(HOUR,), against=THE_DAY_BEFORE, sites=BOTH_SITES),
@@ -936,7 +940,7 @@ SITES = {
             ),
         ],
     ),
-    "a comparison of a day of 23 hours pairs the hours in order": Example(
+    "a comparison of a day of 23 hours pairs the hours that clocks show": Example(
         """
         2020-03-28T01:30 A /a
         2020-03-28T01:31 B /a
@@ -947,7 +951,7 @@ SITES = {
         [
             (
                 asked(VISITORS, by=(HOUR,), day="2020-03-29", against=("2020-03-28", "2020-03-28"), zone=BERLIN),
-                [("2020-03-29 03:00:00", 1, 2), ("2020-03-29 23:00:00", 1, 0)],
+                [("2020-03-29 03:00:00", 1, 0), ("2020-03-29 23:00:00", 1, 1), ("", 0, 2)],
             ),
             (asked(VISITORS, day="2020-03-29", against=("2020-03-28", "2020-03-28"), zone=BERLIN), [(2, 3)]),
         ],
@@ -968,7 +972,7 @@ SITES = {
             ),
             (
                 asked(VISITORS, by=(WEEK,), day="2020-06-16", until="2020-06-28", against=("2020-06-09", "2020-06-14")),
-                [("2020-06-16", 1, 2), ("2020-06-22", 2, 0)],
+                [("2020-06-16", 1, 2), ("2020-06-22", 2, None)],
             ),
             (
                 asked(
@@ -984,7 +988,12 @@ SITES = {
                 asked(
                     VISITORS, by=(DAY, PAGE), day="2020-06-16", until="2020-06-24", against=("2020-06-02", "2020-06-10")
                 ),
-                [("2020-06-16", "/a", 1, 0), ("2020-06-24", "/a", 2, 1)],
+                [
+                    ("2020-06-16", "/a", 1, 0),
+                    ("2020-06-17", "/a", 0, 1),
+                    ("2020-06-23", "/a", 0, 1),
+                    ("2020-06-24", "/a", 2, 1),
+                ],
             ),
         ],
     ),
@@ -998,7 +1007,11 @@ SITES = {
         [
             (
                 asked(VISITORS, SHARE, EXITS, by=(COUNTRY, PAGE), against=THE_DAY_BEFORE),
-                [("NL", "/a", 1, 50.0, 100.0, 1, 50.0, 100.0), ("NL", "/b", 1, 50.0, 100.0, 0, 0, None)],
+                [
+                    ("NL", "/a", 1, 50.0, 100.0, 1, 50.0, 100.0),
+                    ("NL", "/b", 1, 50.0, 100.0, 0, 0, None),
+                    ("DE", "/a", 0, 0, None, 1, 50.0, 100.0),
+                ],
             ),
         ],
     ),
@@ -1014,7 +1027,8 @@ def close_to(rows: Sequence[Sequence[Any]]) -> list[Any]:
 
 async def from_service(analytics: Analytics, question: Question) -> list[list[Any]]:
     found = await analytics.services.questions.answer(question)
-    return [[*row.values, *row.figures, *(row.compared or ())] for row in found.rows]
+    missing = (None,) * len(question.metrics) if question.compare else ()
+    return [[*row.values, *row.figures, *(row.compared or missing)] for row in found.rows]
 
 
 def from_hits(session: WarehouseSession, question: Question, names: Names, zone: Any) -> list[dict[Any, Any]]:

@@ -16,16 +16,20 @@ class QueryRow(Struct, frozen=True, kw_only=True):
     Attributes:
         values: of the dimensions; numbers for weekdays and hours of the day.
         figures: the metrics.
-        compared: the same metrics of the other period; None without a comparison.
-        change: from the other period to this one, in percent, and of rates in points; None where there is none.
-        compared_values: of the dimensions in the other period, where a dimension of time makes them others.
+            None for a time that only the other period has.
+        compared: the same metrics of the other period; None without a comparison, and where that period has no such
+            time.
+        change: from the other period to this one, in percent, and of rates in points; None where there is none, and
+            where one of the periods has no such time.
+        compared_values: of the dimensions in the other period, where a dimension of time makes them others; None for a
+            time that it does not have.
     """
 
-    values: Mapping[str, Value]
+    values: Mapping[str, Value | None]
     figures: Mapping[str, Figure]
     compared: Mapping[str, Figure] | None = None
     change: Mapping[str, Figure] | None = None
-    compared_values: Mapping[str, Value] | None = None
+    compared_values: Mapping[str, Value | None] | None = None
 
 
 class QueryAnswer(Struct, frozen=True, kw_only=True):
@@ -52,16 +56,16 @@ class QueryAnswer(Struct, frozen=True, kw_only=True):
 class SentComparison(Struct, frozen=True):
     """The other period's part of a row, as it is sent."""
 
-    metrics: list[Figure]
-    change: list[Figure]
-    dimensions: list[Value] | None = None
+    metrics: list[Figure] | None
+    change: list[Figure] | None
+    dimensions: list[Value | None] | None = None
 
 
 class SentRow(Struct, frozen=True):
     """A row as it is sent."""
 
     metrics: list[Figure]
-    dimensions: list[Value] = []
+    dimensions: list[Value | None] = []
     comparison: SentComparison | None = None
 
 
@@ -110,9 +114,12 @@ class SentAnswer(Struct, frozen=True):
 def _row(row: SentRow, metrics: list[str], dimensions: list[str]) -> QueryRow:
     named: dict[str, Any] = {}
     if (other := row.comparison) is not None:
-        named = {"compared": _by_name(metrics, other.metrics), "change": _by_name(metrics, other.change)}
-        if other.dimensions is not None:
-            named["compared_values"] = _by_name(dimensions, other.dimensions)
+        parts: list[tuple[str, list[str], list[Any] | None]] = [
+            ("compared", metrics, other.metrics),
+            ("change", metrics, other.change),
+            ("compared_values", dimensions, other.dimensions),
+        ]
+        named = {part: _by_name(names, values) for part, names, values in parts if values is not None}
     return QueryRow(values=_by_name(dimensions, row.dimensions), figures=_by_name(metrics, row.metrics), **named)
 
 

@@ -28,9 +28,10 @@ class Asked(TypedDict, total=False):
 
     ``site`` is a domain, a host or a code, or several of them, whose hits are taken together; without it the host in
     the client's URL chooses the site. ``filters`` must all pass. ``period`` is by default the last seven days, without
-    today. ``compare`` names another period, and ``same_weekdays`` moves that one by whole weeks. ``order`` sorts by
-    metrics and dimensions that are asked for. ``timezone`` is that of the site unless given. ``bots`` asks about hits
-    of bots in place of people's. ``imports`` adds imported figures where they can answer.
+    today. ``compare`` names another period, and ``same_weekdays`` moves that one by whole weeks; ``compare_gone=False``
+    leaves out rows that only that one has. ``order`` sorts by metrics and dimensions that are asked for. ``timezone``
+    is that of the site unless given. ``bots`` asks about hits of bots in place of people's. ``imports`` adds imported
+    figures where they can answer.
     """
 
     site: str | Sequence[str]
@@ -39,6 +40,7 @@ class Asked(TypedDict, total=False):
     period: Period
     compare: Literal["previous_period", "year_over_year"] | tuple[Moment, Moment]
     same_weekdays: bool
+    compare_gone: bool
     order: Sequence[tuple[Metric | Grouping, Literal["asc", "desc"]]]
     timezone: str
     bots: bool
@@ -75,7 +77,8 @@ def body_of(metrics: Sequence[str], asked: Asked) -> dict[str, Any]:
     """Encode a question as the body of a query, without its page.
 
     Raises:
-        InvalidArgument: a value is empty, a moment has no zone, or ``same_weekdays`` has nothing that it applies to.
+        InvalidArgument: a value is empty, a moment has no zone, or ``same_weekdays`` or ``compare_gone`` is given without
+            ``compare``.
     """
     refused_if_empty("site", asked.get("site"))
     refused_if_empty("period", asked.get("period"))
@@ -84,11 +87,13 @@ def body_of(metrics: Sequence[str], asked: Asked) -> dict[str, Any]:
     include: dict[str, Any] = {}
     if (compare := asked.get("compare")) is not None:
         include["compare"] = period_sent(compare)
-    if asked.get("same_weekdays"):
+    for name, key in (("same_weekdays", "compare_match_day_of_week"), ("compare_gone", "compare_gone")):
+        if (value := asked.get(name)) is None or (name == "same_weekdays" and not value):
+            continue
         if compare is None:
-            msg = "same_weekdays applies to compare, which is left out"
+            msg = f"{name} applies to compare, which is left out"
             raise InvalidArgument(msg)
-        include["compare_match_day_of_week"] = True
+        include[key] = value
     if asked.get("imports"):
         include["imports"] = True
     body: dict[str, Any] = {

@@ -81,6 +81,11 @@ class Period(Struct, frozen=True):
         return max(0, self.after - self.start) // DAY_S + 2
 
     @property
+    def begins_with_day(self) -> bool:
+        """Whether nothing of the first date was before the period."""
+        return self.first == _midnight(self.segments, _date_reached(self.segments, self.first))
+
+    @property
     def whole_days(self) -> "Period":
         """The period extended to whole dates: from the first second of the first date to the last of the last."""
         if self.after <= self.start:
@@ -142,6 +147,11 @@ def midnight(day: int, zone: tzinfo) -> int:
 def date_of(day: int) -> date:
     """The calendar date of a number of days since 1970."""
     return date.fromordinal(_EPOCH + day)
+
+
+def weekday(day: date, *, sunday_first: bool) -> int:
+    """How many days of its week are before a day."""
+    return day.isoweekday() % 7 if sunday_first else day.weekday()
 
 
 def segments(zone: tzinfo, begin: int, end: int) -> tuple[OffsetTime, ...]:

@@ -142,11 +142,17 @@ class Order(Struct, frozen=True):
 class Comparison(Struct, frozen=True):
     """Another period to compare with.
 
-    With a time dimension the n-th unit of one period is compared with the n-th of the other; other dimensions by their
-    values.
+    Rows are compared with those of the same values. With a dimension of time, each unit is compared with its partner in
+    the other period; see ``model.pairing``.
+
+    Attributes:
+        same_dates: whether the other period has the dates of the year before.
+        gone: whether rows that only the other period has are part of the answer.
     """
 
     period: Period
+    same_dates: bool = False
+    gone: bool = True
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -194,12 +200,15 @@ class AnswerRow(Struct, frozen=True):
             seconds or days since 1970, ``WEEKDAY`` 1 to 7, ``HOUR_OF_DAY``); as the service returns them: texts, and
             for ``WEEKDAY`` and ``HOUR_OF_DAY`` integers.
         figures: one for each metric.
-        compared: the same of the other period; None without a comparison.
+        compared: the same of the other period; None without a comparison, and where that period has no such time.
+        compared_values: the values in the other period; None without a comparison. In both, ``""`` in place of a time
+            says that the period has none.
     """
 
     values: tuple[str | int, ...]
     figures: tuple[Figure, ...]
     compared: tuple[Figure, ...] | None = None
+    compared_values: tuple[str | int, ...] | None = None
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -12,9 +12,7 @@ import pytest
 from support.analytics import Analytics, analytics_in_process
 from support.telling import a_visit, tell
 from tallystick.model.account import UserSettings
-from tallystick.model.question import TimeUnit
 from tallystick.services.accounts.sites import SiteChanges, update_site
-from tallystick.surfaces.dashboard.analytics.pairing import Pairing
 
 BERLIN, HAVANA = "DE.Europe/Berlin", "CU.America/Havana"
 
@@ -152,12 +150,3 @@ async def test_an_hour_that_clocks_show_twice_is_shown_alone_with_both(told: Ana
     place = found["labels"].index("2025-10-26 02:00:00")
     assert sum(earlier["series"]["values"]) == found["values"][place - 1]
     assert sum(later["series"]["values"]) == found["values"][place + 1]
-
-
-def test_weeks_from_sunday_are_compared_with_such_weeks() -> None:
-    cut, whole = ["2026-03-04", "2026-03-08"], ["2026-02-04", "2026-02-08"]
-    assert Pairing(timedelta(days=28)).partners(TimeUnit.SUNDAY_WEEK, cut, whole) == [0, 1]
-
-
-def test_dates_before_the_first_year_are_no_partners() -> None:
-    assert Pairing(timedelta(days=5)).partners(TimeUnit.DAY, ["0001-01-03"], ["0001-01-01"]) == [None]

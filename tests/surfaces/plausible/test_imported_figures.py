@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.exported import an_export
+from support.exported import TABLES, an_export
 from support.telling import a_visit, tell
 from tallystick.model.aggregates import PLAUSIBLE, Row
 from tallystick.services.imports.plausible_zip import ExportReport, rows_of
@@ -199,6 +199,37 @@ async def test_a_comparison_has_both_periods(joined: Stats) -> None:
     assert [found["results"][0][key] for key in ("metrics", "comparison")] == [
         [5], {"metrics": [15], "change": [-67]}
     ]  # fmt: skip
+
+
+async def test_a_comparison_has_rows_of_imports_that_are_gone(joined: Stats) -> None:
+    asked: dict[str, Any] = {
+        "date_range": ["2027-01-08", "2027-01-14"],
+        "dimensions": ["event:page"],
+        "include": {"compare": ["2026-12-31", "2027-01-06"], "total_rows": True},
+    }
+    found = await ask(joined, "/api/query", **asked)
+    assert found["meta"]["imports_included"] is True
+    rows = [(row["dimensions"][0], row["metrics"][0], row["comparison"]["metrics"][0]) for row in found["results"]]
+    assert rows == [("/", 3, 13), ("/old", 2, 0), ("/pricing", 2, 5), ("/blog/one", 1, 0)]
+    asked["date_range"] = ["2027-01-10", "2027-01-10"]
+    found = await ask(joined, "/api/query", **asked)
+    rows = [(row["dimensions"][0], row["metrics"][0], row["comparison"]["metrics"][0]) for row in found["results"]]
+    assert (rows, found["meta"]["total_rows"]) == ([("/old", 2, 0), ("/", 0, 13), ("/pricing", 0, 5)], 3)
+
+
+async def test_a_name_is_the_same_in_another_case_of_the_other_period(stats: Stats, tmp_path: Path) -> None:
+    await tell(stats.analytics, a_visit("/Pricing", "2027-01-11T09:00", by=9))  # the spelling of the site's hits
+    pages = {"pages": TABLES["pages"].replace("/pricing/", "/PRICING"), "visitors": TABLES["visitors"]}
+    await imported(stats, an_export(tmp_path, pages))
+    found = await ask(
+        stats,
+        "/api/query",
+        date_range=["2027-01-11", "2027-01-14"],
+        dimensions=["event:page"],
+        include={"compare": ["2026-12-31", "2027-01-06"]},
+    )
+    rows = [(row["dimensions"][0], row["metrics"][0], row["comparison"]["metrics"][0]) for row in found["results"]]
+    assert [row for row in rows if row[0].lower() == "/pricing"] == [(rows[1][0], rows[1][1], 5)]
 
 
 LEFT_OUT: list[tuple[str, dict[str, Any]]] = [

@@ -5,7 +5,7 @@ from typing import Any
 
 from tallystick.cli.support.aligned import print_aligned
 from tallystick.cli.support.query_access import answers_to, decoded
-from tallystick.cli.support.query_cells import change_text, figure_text, title_of, value_text
+from tallystick.cli.support.query_cells import before_of, change_text, figure_text, title_of, value_text
 from tallystick.client.query_answers import SentAnswer
 from tallystick.settings import AnalyticsSettings
 
@@ -66,9 +66,8 @@ def _print_periods(answers: Sequence[SentAnswer]) -> None:
         cells = [title_of(metric)]
         for answer in answers:
             (row,) = answer.results
-            assert row.comparison is not None
-            cells.append(figure_text(metric, row.metrics[place]))
-            cells.append(change_text(metric, row.comparison.change[place], row.comparison.metrics[place]))
+            before, change = before_of(row, place)
+            cells += [figure_text(metric, row.metrics[place]), change_text(metric, change, before)]
         rows.append(cells)
     print(CAPTION)
     print()

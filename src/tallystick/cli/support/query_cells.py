@@ -1,7 +1,7 @@
 """Texts of what answers have, for people."""
 
 from tallystick.cli.support.listing import printable
-from tallystick.client.query_answers import Figure, Value
+from tallystick.client.query_answers import Figure, SentRow, Value
 from tallystick.model.dimension_names import PROPERTY, name_of
 
 POINTS = frozenset({"bounce_rate", "percentage", "exit_rate", "conversion_rate", "group_conversion_rate"})
@@ -31,6 +31,13 @@ def change_text(metric: str, change: Figure, before: Figure) -> str:
     return f"{shown if change else '0'} {'points' if metric in POINTS else '%'}"
 
 
+def before_of(row: SentRow, place: int) -> tuple[Figure, Figure]:
+    """A figure of the other period, and the change since; None where that period has no such time."""
+    assert row.comparison is not None
+    figures, changes = row.comparison.metrics, row.comparison.change
+    return (figures[place] if figures else None, changes[place] if changes else None)
+
+
 def duration(seconds: int) -> str:
     """``5s``, ``2m 05s`` or ``1h 02m``."""
     if seconds < MINUTE_S:
@@ -40,8 +47,10 @@ def duration(seconds: int) -> str:
     return f"{seconds // HOUR_S}h {seconds % HOUR_S // MINUTE_S:02}m"
 
 
-def value_text(dimension: str, value: Value) -> str:
+def value_text(dimension: str, value: Value | None) -> str:
     """A value of a dimension on one line; a dash for none."""
+    if value is None:
+        return "-"
     if dimension == "time:weekday" and isinstance(value, int):
         return WEEKDAYS[value - 1]
     if dimension == "time:hour_of_day":

@@ -1,7 +1,7 @@
 """Prints an answer as a table, as CSV or as JSON."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -9,13 +9,21 @@ import msgspec
 
 from tallystick.cli.support.aligned import print_aligned
 from tallystick.cli.support.query_access import decoded
-from tallystick.cli.support.query_cells import change_text, figure_text, title_of, title_of_dimension, value_text
-from tallystick.client.query_answers import SentAnswer, SentRow
+from tallystick.cli.support.query_cells import (
+    before_of,
+    change_text,
+    figure_text,
+    title_of,
+    title_of_dimension,
+    value_text,
+)
+from tallystick.client.query_answers import SentAnswer, SentRow, Value
 from tallystick.model.csv_rows import csv_writer
 from tallystick.model.dimension_names import PROPERTY, name_of
 from tallystick.services.exports.spreadsheet import safe
 
 Form = Literal["table", "csv", "json"]
+RETURNING = ("time:weekday", "time:hour_of_day")
 Asked = Mapping[str, Any]
 
 
@@ -43,22 +51,33 @@ def _print_table(asked: Asked, sent: SentAnswer) -> None:
     compares = sent.query.comparison_date_range is not None
     print(_caption(sent))
     print()
-    titles = list(map(title_of_dimension, dimensions))
+    titles: list[str] = []
+    for dimension in dimensions:
+        titles += [title_of_dimension(dimension), *(("Compared with",) if compares and moves(dimension) else ())]
+    numbers = len(titles)
     for metric in metrics:
         titles += [title_of(metric), *(("Before", "Change") if compares else ())]
     rows = [_cells(dimensions, metrics, row, compares=compares) for row in sent.results]
-    print_aligned(titles, rows, range(len(dimensions), len(titles)))
+    print_aligned(titles, rows, range(numbers, len(titles)))
 
 
 def _cells(dimensions: Sequence[str], metrics: Sequence[str], row: SentRow, *, compares: bool) -> list[str]:
-    cells = [value_text(*each) for each in zip(dimensions, row.dimensions, strict=True)]
+    cells = [value_text(dimension, value) for dimension, value in _values(dimensions, row, compares=compares)]
     for place, metric in enumerate(metrics):
         cells.append(figure_text(metric, row.metrics[place]))
         if compares:
-            assert row.comparison is not None
-            before = row.comparison.metrics[place]
-            cells += [figure_text(metric, before), change_text(metric, row.comparison.change[place], before)]
+            before, change = before_of(row, place)
+            cells += [figure_text(metric, before), change_text(metric, change, before)]
     return cells
+
+
+def _values(dimensions: Sequence[str], row: SentRow, *, compares: bool) -> Iterator[tuple[str, Value | None]]:
+    """The values of a row with their dimensions; behind a time that it is compared with."""
+    others = row.comparison.dimensions if row.comparison else None
+    for place, dimension in enumerate(dimensions):
+        yield dimension, row.dimensions[place]
+        if compares and moves(dimension):
+            yield dimension, others[place] if others else None
 
 
 def _caption(sent: SentAnswer) -> str:
@@ -79,17 +98,27 @@ def _print_csv(asked: Asked, sent: SentAnswer) -> None:
     dimensions, metrics = asked["dimensions"], asked["metrics"]
     compares = sent.query.comparison_date_range is not None
     write = csv_writer(sys.stdout)
-    titles = [safe(_column(each)) for each in dimensions]
+    titles: list[str] = []
+    for dimension in dimensions:
+        column = safe(_column(dimension))
+        titles += [column, *((f"{column}_before",) if compares and moves(dimension) else ())]
     for metric in metrics:
         titles += [metric, *((f"{metric}_before", f"{metric}_change") if compares else ())]
     write(titles)
     for row in sent.results:
-        cells: list[Any] = [safe(value) if isinstance(value, str) else value for value in row.dimensions]
+        cells: list[Any] = [
+            safe(value) if isinstance(value, str) else value for _, value in _values(dimensions, row, compares=compares)
+        ]
         for place in range(len(metrics)):
             cells.append(row.metrics[place])
-            if row.comparison is not None:
-                cells += [row.comparison.metrics[place], row.comparison.change[place]]
+            if compares:
+                cells += before_of(row, place)
         write(cells)
+
+
+def moves(dimension: str) -> bool:
+    """Whether a dimension has other values in another period: a time that does not come again."""
+    return dimension.startswith("time") and dimension not in RETURNING
 
 
 def _column(dimension: str) -> str:

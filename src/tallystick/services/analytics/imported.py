@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.model.aggregates import AGGREGATES, EVENTS, VISITORS, Aggregate, AggregateFigures, AggregateQuestion
-from tallystick.model.dimensions import EVENT_NAME, PAGEVIEW, Dimension, ValueKind
+from tallystick.model.dimensions import EVENT_NAME, PAGEVIEW, Dimension
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.period import DAY_S, Period, day_of, midnight, segments
 from tallystick.model.question import (
@@ -37,7 +37,15 @@ from tallystick.model.question import (
     matches_in,
 )
 from tallystick.model.site import Site
-from tallystick.services.analytics.questions import MOST_GROUPS, Questions, compared, first_day, in_order, time_text
+from tallystick.services.analytics.questions import (
+    MOST_GROUPS,
+    Questions,
+    compared,
+    first_day,
+    ids_in,
+    paged,
+    time_text,
+)
 from tallystick.services.zones import zone_named
 from tallystick.warehouse import WarehouseSession
 
@@ -138,17 +146,13 @@ class QuestionsWithImports:
         """
         if skipped(question, self._days) is not None:
             return await self._questions.answer(question)
-        rows, sessionless = await self._rows(question)
-        ordered = await asyncio.to_thread(in_order, question, rows)
-        page = Answer(
-            rows=tuple(ordered[question.offset : question.offset + question.limit]),
-            total_rows=len(ordered) if question.total_rows else None,
-            sessionless=sessionless,
-        )
+        here = await self._rows(question)
+        if question.compare is None or not question.compare.gone:
+            here = await asyncio.to_thread(paged, question, here)
         if question.compare is None:
-            return page
-        others, _ = await self._rows(replace(question, period=question.compare.period))
-        return await asyncio.to_thread(compared, question, page, Answer(rows=tuple(others)))
+            return here
+        there = await self._rows(replace(question, period=question.compare.period))
+        return await asyncio.to_thread(partial(compared, question, here, there, ignore_case=True))
 
     async def unknown_events(self, sites: Sequence[int], names: Sequence[tuple[str, bool]]) -> list[str]:
         """Those of the names that neither events of hits nor imported ones have.
@@ -178,7 +182,7 @@ class QuestionsWithImports:
         caseless = {name for name, is_caseless in names if is_caseless}
         return [name for name in unknown if name not in known and not (name in caseless and name.lower() in folded)]
 
-    async def _rows(self, question: Question) -> tuple[list[AnswerRow], bool]:
+    async def _rows(self, question: Question) -> Answer:
         """All rows of one period, in no order."""
         base = _base_metrics(question.metrics)
         averaged = bool(set(base) & BY_VISIT)
@@ -192,10 +196,9 @@ class QuestionsWithImports:
         everyone = None
         if Metric.PERCENTAGE in question.metrics:
             whole = replace(question, metrics=(Metric.VISITORS,), dimensions=(), order=(), compare=None)
-            rows, _ = await self._rows(whole)
-            everyone = rows[0].figures[0]
+            everyone = (await self._rows(whole)).rows[0].figures[0]
         added = await asyncio.to_thread(_added, question, base, of_hits, imported, everyone)
-        return added, of_hits.sessionless
+        return Answer(rows=tuple(added), sessionless=of_hits.sessionless)
 
 
 # Which table.
@@ -303,12 +306,12 @@ def _added(
     everyone: Figure,
 ) -> list[AnswerRow]:
     """The rows of both together. Names of pages, events and campaigns are the same in upper and lower case."""
-    folds = [isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions]
+    folded = ids_in(question)
     first = first_day(question)
     rows: dict[tuple[str | int, ...], tuple[tuple[str | int, ...], list[Figure], AggregateFigures]] = {}
 
     def key(values: Sequence[str | int]) -> tuple[str | int, ...]:
-        return tuple(str(each).lower() if fold else each for each, fold in zip(values, folds, strict=True))
+        return tuple(str(each).lower() if at in folded else each for at, each in enumerate(values))
 
     for row in of_hits.rows:
         rows[key(row.values)] = (row.values, list(row.figures), NO_FIGURES)

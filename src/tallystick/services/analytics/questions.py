@@ -34,6 +34,7 @@ from tallystick.model.funnel import FunnelAnswer, FunnelQuestion
 from tallystick.model.goal import MAX_GOALS
 from tallystick.model.hit import Bot
 from tallystick.model.metrics import BY_VISIT, Metric
+from tallystick.model.pairing import Pairing
 from tallystick.model.period import DAY_S, HOUR_S, date_of
 from tallystick.model.question import (
     CLOCK_UNITS,
@@ -98,6 +99,15 @@ MOST_LABELS = 200_000
 """More than 20 years by hours."""
 
 NOTHING = AnyOf(())
+
+NO_TIME = ""
+"""In place of a time: the period has no such one."""
+TOO_MANY_COMPARED = f"a comparison takes fewer than {MOST_GROUPS:,} rows of each period; filter, or group by less"
+_SHOWN_BY: Mapping[Any, frozenset[TimeUnit]] = {
+    **dict.fromkeys(CLOCK_UNITS, RETURNING),
+    TimeUnit.DAY: frozenset({TimeUnit.WEEKDAY}),
+}
+"""What each value of a unit says about the weekday and the hour of the day."""
 
 Asked: TypeAlias = Question | FunnelQuestion
 Found = TypeVar("Found", Answer, FunnelAnswer)
@@ -250,11 +260,13 @@ class Questions:
             raise QuestionTooLong(self._within) from error
 
     async def _whole(self, question: Question) -> Answer:
-        answer = await self._answer(question)
         if question.compare is None:
-            return answer
-        other = replace(question, period=question.compare.period, compare=None, limit=MOST_GROUPS, offset=0)
-        return await asyncio.to_thread(compared, question, answer, await self._answer(other))
+            return await self._answer(question)
+        page = replace(question, compare=None)
+        whole = replace(page, limit=MOST_GROUPS, offset=0, total_rows=False)
+        here = await self._answer(whole if question.compare.gone else page)
+        there = await self._answer(replace(whole, period=question.compare.period))
+        return await asyncio.to_thread(compared, question, here, there)
 
     async def _answer(self, question: Question) -> Answer:
         conditions = (question.condition, *(goal.condition for goal in question.goals))
@@ -460,10 +472,7 @@ def _names(session: Session, question: Question, rows: Sequence[AnswerRow]) -> d
 
 def _page(question: Question, found: Answer, names: Mapping[tuple[str, int], str]) -> Answer:
     """One page of all rows, which are sorted by names. They may be many: not on the event loop."""
-    named = _formatted(question, found, names)
-    rows = in_order(question, named.rows)
-    page = tuple(rows[question.offset : question.offset + question.limit])
-    return replace(named, rows=page, total_rows=len(rows) if question.total_rows else None)
+    return paged(question, _formatted(question, found, names))
 
 
 def _formatted(question: Question, answer: Answer, names: Mapping[tuple[str, int], str]) -> Answer:
@@ -545,25 +554,121 @@ def _sort_key(question: Question, order: Order, row: AnswerRow) -> tuple[bool, A
     return value is not None, value if value is not None else 0
 
 
-def compared(question: Question, answer: Answer, other: Answer) -> Answer:
-    """Rows with the figures of the other period: of the same values, and of the n-th unit of time."""
+def paged(question: Question, answer: Answer) -> Answer:
+    """One page of all rows, in order; last those of times that only the period compared with has."""
+    listed, gone = answer.rows, list[AnswerRow]()
+    if question.compare is not None and (place := _moving(question)) is not None:
+        gone = [row for row in listed if row.values[place] == NO_TIME]
+        listed = tuple(row for row in listed if row.values[place] != NO_TIME)
+    rows = (*in_order(question, listed), *map(_swapped, in_order(question, map(_swapped, gone))))
+    return replace(
+        answer,
+        rows=rows[question.offset : question.offset + question.limit],
+        total_rows=len(rows) if question.total_rows else None,
+    )
+
+
+def _swapped(row: AnswerRow) -> AnswerRow:
+    """The other period's row, as if it were compared with this one."""
+    assert row.compared is not None
+    assert row.compared_values is not None
+    return AnswerRow(row.compared_values, row.compared, row.figures, row.values)
+
+
+# Comparisons.
+
+
+def compared(question: Question, here: Answer, there: Answer, *, ignore_case: bool = False) -> Answer:
+    """The rows of both periods beside each other, as the comparison of the question says.
+
+    They may be many: not on the event loop.
+
+    Args:
+        here: the rows of the period: all of them if the comparison includes those that are gone, else those of a page.
+        there: all rows of the other period.
+        ignore_case: whether names of pages, events and campaigns are the same in upper and lower case.
+
+    Raises:
+        InputRefused: there are too many rows.
+    """
     assert question.compare is not None
-    times = [position for position, each in enumerate(question.dimensions) if isinstance(each, TimeUnit)]
-    moved = [position for position in times if question.dimensions[position] not in RETURNING]
-    if len(moved) > 1:
-        msg = "a comparison takes one dimension of time that does not return"
-        raise InputRefused(msg)
-    here, there = labels(question), labels(replace(question, period=question.compare.period))
-    ranks = dict(zip(here, there, strict=False))
-    by_values = {row.values: row.figures for row in other.rows}
+    gone = question.compare.gone
+    too_many = len(there.rows) >= MOST_GROUPS or (gone and len(here.rows) >= MOST_GROUPS)
+    if too_many and (gone or _moving(question) is not None):
+        raise InputRefused(TOO_MANY_COMPARED)
+    partners = _Partners(question, ignore_case=ignore_case)
+    others = {partners.key(row.values): row for row in there.rows}
     nothing = tuple(None if metric in BY_VISIT or metric is Metric.EXIT_RATE else 0 for metric in question.metrics)
     rows = []
-    for row in answer.rows:
-        values = list(row.values)
-        for position in moved:
-            values[position] = ranks.get(str(values[position]), "")
-        rows.append(AnswerRow(row.values, row.figures, by_values.get(tuple(values), nothing)))
-    return replace(answer, rows=tuple(rows))
+    for row in here.rows:
+        values = partners.there(row.values)
+        other = others.pop(partners.key(values), None)
+        if other is not None:
+            rows.append(AnswerRow(row.values, row.figures, other.figures, other.values))
+        else:  # no hits; or the other period has no such time, or more rows than were read
+            unknown = too_many or partners.is_no_time(values)
+            rows.append(AnswerRow(row.values, row.figures, None if unknown else nothing, values))
+    if gone:
+        rows += [AnswerRow(partners.here(row.values), nothing, row.figures, row.values) for row in others.values()]
+    both = replace(here, rows=tuple(rows), sessionless=here.sessionless or there.sessionless)
+    return paged(question, both) if gone else both
+
+
+class _Partners:
+    """Which values of one period are those of another: of a time its partner, of anything else the same."""
+
+    def __init__(self, question: Question, *, ignore_case: bool) -> None:
+        assert question.compare is not None
+        self._place = _moving(question)
+        unit = None if self._place is None else question.dimensions[self._place]
+        self._following = [(at, each) for at, each in enumerate(question.dimensions) if each in _SHOWN_BY.get(unit, ())]
+        self._folded = ids_in(question) if ignore_case else ()
+        self._there = self._here = dict[str | int, str]()
+        if isinstance(unit, TimeUnit):
+            times, others = labels(question), labels(replace(question, period=question.compare.period))
+            pairing = Pairing(question.period, question.compare.period, question.compare.same_dates)
+            places = zip(times, pairing.partners(unit, times, others), strict=True)
+            self._there = {time: others[place] for time, place in places if place is not None}
+            self._here = {other: str(time) for time, other in self._there.items()}
+
+    def there(self, values: Sequence[str | int]) -> tuple[str | int, ...]:
+        """The values in the other period."""
+        return self._moved(values, self._there)
+
+    def here(self, values: Sequence[str | int]) -> tuple[str | int, ...]:
+        """The values in this period."""
+        return self._moved(values, self._here)
+
+    def is_no_time(self, values: Sequence[str | int]) -> bool:
+        """Whether these are the values in a period that has no such time."""
+        return self._place is not None and values[self._place] == NO_TIME
+
+    def key(self, values: Sequence[str | int]) -> tuple[str | int, ...]:
+        """What the same values have in common."""
+        return tuple(str(each).lower() if at in self._folded else each for at, each in enumerate(values))
+
+    def _moved(self, values: Sequence[str | int], to: Mapping[str | int, str]) -> tuple[str | int, ...]:
+        if self._place is None:
+            return tuple(values)
+        moved = list(values)
+        time = moved[self._place] = to.get(values[self._place], NO_TIME)
+        for at, unit in self._following:
+            begin = None if time == NO_TIME else datetime.fromisoformat(time)
+            moved[at] = NO_TIME if begin is None else begin.isoweekday() if unit is TimeUnit.WEEKDAY else begin.hour
+        return tuple(moved)
+
+
+def _moving(question: Question) -> int | None:
+    """The place of the dimension of time whose values are others in another period; None without one."""
+    places = (at for at, each in enumerate(question.dimensions) if each in CLOCK_UNITS | DATE_UNITS)
+    return next(places, None)
+
+
+def ids_in(question: Question) -> frozenset[int]:
+    """The places of dimensions whose values are names of ids."""
+    return frozenset(
+        at for at, each in enumerate(question.dimensions) if isinstance(each, Dimension) and each.kind is ValueKind.ID
+    )
 
 
 def labels(question: Question, until: int | None = None) -> list[str]:
@@ -758,6 +863,12 @@ _RULES = (
         ),
         "bounce rate, visit duration and views per visit are of visits: of the dimensions of hits they take the page"
         " only, and the host beside it",
+    ),
+    _Refusal(
+        lambda question: (
+            question.compare is not None and len((CLOCK_UNITS | DATE_UNITS).intersection(question.dimensions)) > 1
+        ),
+        "a comparison takes one dimension of time, beside weekdays and hours of the day",
     ),
     _Refusal(
         lambda question: question.bots and not set(question.metrics) <= _METRICS_OF_BOTS,

@@ -3,22 +3,19 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from itertools import zip_longest
 from typing import Any
-
-from msgspec.structs import replace
 
 from tallystick.model.named_period import Today
 from tallystick.model.period import Period
-from tallystick.model.question import RETURNING, TimeUnit
+from tallystick.model.question import TimeUnit
 from tallystick.model.site import Site
 from tallystick.services.analytics.imported import ImportedDays
-from tallystick.services.analytics.questions import Questions, labels
+from tallystick.services.analytics.questions import NO_TIME, Questions, labels
 from tallystick.services.inquiries.bodies import DecodedQuery, decode_query
 from tallystick.services.inquiries.configured import Configured
 from tallystick.services.inquiries.figures import changes
 from tallystick.services.inquiries.importing import days_with_imports, joining, since_imports
-from tallystick.services.inquiries.inquiry import AnswerLine, Found, find, question_of
+from tallystick.services.inquiries.inquiry import AnswerLine, Found, Inquiry, find, is_moving, question_of
 from tallystick.services.zones import zone_named
 
 WITHOUT_SESSION = {
@@ -108,22 +105,26 @@ def _rows(query: DecodedQuery, lines: Sequence[AnswerLine]) -> list[dict[str, An
     inquiry = query.inquiry
     if inquiry.compare is None:
         return [{"metrics": line.figures, "dimensions": line.values} for line in lines]
-    here = labels(question_of(inquiry))
-    there = labels(question_of(replace(inquiry, period=inquiry.compare, compare=None)))
-    compared_times = dict(zip_longest(here, there[: len(here)]))
-    moving = [isinstance(each.grouping, TimeUnit) and each.grouping not in RETURNING for each in inquiry.dimensions]
+    moving = any(map(is_moving, inquiry.dimensions))
     rows: list[dict[str, Any]] = []
     for line in lines:
-        assert line.compared is not None
-        comparison: dict[str, Any] = {
-            "metrics": line.compared,
-            "change": changes(inquiry.metrics, line.figures, line.compared),
-        }
-        if any(moving):
-            pairs = zip(moving, line.values, strict=True)
-            comparison["dimensions"] = [compared_times.get(str(each)) if moves else each for moves, each in pairs]
-        rows.append({"metrics": line.figures, "dimensions": line.values, "comparison": comparison})
+        assert line.compared_values is not None
+        dimensions = _or_none(inquiry, line.values)
+        comparison: dict[str, Any] = {"metrics": line.compared, "change": None}
+        if line.compared is not None and None not in dimensions:
+            comparison["change"] = changes(inquiry.metrics, line.figures, line.compared)
+        if moving:
+            comparison["dimensions"] = _or_none(inquiry, line.compared_values)
+        rows.append({"metrics": line.figures, "dimensions": dimensions, "comparison": comparison})
     return rows
+
+
+def _or_none(inquiry: Inquiry, values: Sequence[str | int]) -> list[str | int | None]:
+    """Values as they are sent: None for times that a period does not have."""
+    return [
+        None if value == NO_TIME and isinstance(each.grouping, TimeUnit) else value
+        for each, value in zip(inquiry.dimensions, values, strict=True)
+    ]
 
 
 def _meta(query: DecodedQuery, total_rows: int | None, now: int, *, sessionless: bool) -> dict[str, Any]:
@@ -148,7 +149,7 @@ def _echo(query: DecodedQuery, site: object) -> dict[str, Any]:
         "site_id": site,
         "metrics": [each.name for each in inquiry.metrics],
         "date_range": moments(inquiry.period, query.zone),
-        **({} if compare is None else {"comparison_date_range": moments(compare, query.zone)}),
+        **({} if compare is None else {"comparison_date_range": moments(compare.period, query.zone)}),
         "filters": query.filters,
         "dimensions": [each.name for each in inquiry.dimensions],
         "order_by": order or [*times, [inquiry.metrics[0].name, "desc"]],

@@ -18,7 +18,7 @@ from tallystick.model.named_period import (
     unit_for,
 )
 from tallystick.model.period import Period
-from tallystick.model.question import MOST_ROWS, TimeUnit
+from tallystick.model.question import MOST_ROWS, Comparison, TimeUnit
 from tallystick.services.inquiries.configured import Configured
 from tallystick.services.inquiries.filters import DecodedFilters, FilterDecoder, as_json
 from tallystick.services.inquiries.goal_names import GoalNames
@@ -36,7 +36,7 @@ from tallystick.services.zones import zone_named
 
 REQUIRED = ("metrics", "date_range")
 INCLUDED = ("imports", "time_labels", "total_rows", "trim_relative_date_range")
-COMPARED = ("compare", "compare_match_day_of_week")
+COMPARED = ("compare", "compare_match_day_of_week", "compare_gone")
 NOT_PUBLIC = frozenset({"realtime", "30m"})
 TRIMMED = frozenset({"day", "month", "year"})
 """Periods that may end after now."""
@@ -255,7 +255,7 @@ class _BodyDecoder:
                 self._fault(f"#/include/compare: {as_json(value)} is not a period")
             elif key != "compare" and type(value) is not bool:
                 self._fault(f"#/include/{key}: {as_json(value)} is not true or false")
-        return {key: value for key, value in include.items() if value}
+        return {key: value for key, value in include.items() if value or key == "compare_gone"}
 
     def _pagination(self) -> tuple[int, int]:
         pagination = self._value("pagination", dict, {})
@@ -269,17 +269,21 @@ class _BodyDecoder:
             self._fault(f"#/pagination/offset: {as_json(offset)} is not a number from 0 on")
         return limit, offset
 
-    def _compare(self, include: Mapping[str, Any], period: Period) -> Period | None:
+    def _compare(self, include: Mapping[str, Any], period: Period) -> Comparison | None:
         value, same_weekdays = include.get("compare"), bool(include.get("compare_match_day_of_week"))
         if value is None:
             return None
+        gone = include.get("compare_gone", True)
         try:
             match value:
                 case str():
-                    return earlier(period, Earlier(value), self._today, same_weekdays=same_weekdays)
+                    compare = Earlier(value)
+                    other = earlier(period, compare, self._today, same_weekdays=same_weekdays)
+                    return Comparison(other, compare is Earlier.YEAR_OVER_YEAR and not same_weekdays, gone)
                 case [str(first), str(last)]:
                     other = period_between(first, last, self._today)
-                    return custom_comparison(period, other, self._today, same_weekdays=same_weekdays)
+                    other = custom_comparison(period, other, self._today, same_weekdays=same_weekdays)
+                    return Comparison(other, gone=gone)
         except ValueError:
             pass
         names = ", ".join(each.value for each in Earlier)

@@ -12,6 +12,8 @@ from tallystick.model.dimensions import Dimension
 from tallystick.model.metrics import Metric
 from tallystick.model.period import Period
 from tallystick.model.question import (
+    CLOCK_UNITS,
+    DATE_UNITS,
     MOST_ROWS,
     AllOf,
     AnswerRow,
@@ -24,6 +26,7 @@ from tallystick.model.question import (
     TimeUnit,
 )
 from tallystick.services.analytics.imported import Answers
+from tallystick.services.analytics.questions import NO_TIME
 from tallystick.services.inquiries.figures import rate, sent
 from tallystick.services.inquiries.filters import DecodedFilters
 from tallystick.services.inquiries.names import CITY, CITY_NAME, GOAL, WireDimension, WireMetric
@@ -38,7 +41,6 @@ class Inquiry(Struct, frozen=True, kw_only=True):
     Attributes:
         dimensions: ``time`` has its unit here.
         order: empty for the default order.
-        compare: the period to compare with.
     """
 
     sites: tuple[int, ...]
@@ -50,16 +52,20 @@ class Inquiry(Struct, frozen=True, kw_only=True):
     limit: int = MOST_ROWS
     offset: int = 0
     total_rows: bool = False
-    compare: Period | None = None
+    compare: Comparison | None = None
     bots: bool = False
 
 
 class AnswerLine(Struct, frozen=True):
-    """A row as it is sent: a value for each dimension, a number for each metric, and those of the other period."""
+    """A row as it is sent: a value for each dimension, a number for each metric, and those of the other period.
+
+    See ``model.question.AnswerRow`` for when parts of the other period are missing.
+    """
 
     values: tuple[str | int, ...]
     figures: tuple[int | float, ...]
     compared: tuple[int | float, ...] | None = None
+    compared_values: tuple[str | int, ...] | None = None
 
 
 class Found(Struct, frozen=True):
@@ -112,7 +118,9 @@ def parts_of(inquiry: Inquiry) -> list[Question]:
 def _has_hits(inquiry: Inquiry, question: Question, row: AnswerRow) -> bool:
     if question.dimensions or not inquiry.dimensions:
         return True
-    return bool(row.figures[question.metrics.index(Metric.EVENTS)])
+    events = question.metrics.index(Metric.EVENTS)
+    gone = inquiry.compare is not None and inquiry.compare.gone
+    return bool(row.figures[events] or (gone and row.compared and row.compared[events]))
 
 
 def question_of(inquiry: Inquiry, goals: tuple[NamedCondition, ...] = ()) -> Question:
@@ -140,7 +148,7 @@ def question_of(inquiry: Inquiry, goals: tuple[NamedCondition, ...] = ()) -> Que
         order=tuple(order),
         limit=inquiry.limit,
         offset=inquiry.offset,
-        compare=None if inquiry.compare is None else Comparison(inquiry.compare),
+        compare=inquiry.compare,
         bots=inquiry.bots,
         total_rows=inquiry.total_rows,
     )
@@ -189,39 +197,46 @@ def no_goal(name: str) -> str:
     )
 
 
-Pair: TypeAlias = tuple[Figure, Figure | None]
-"""A figure here, and in the other period."""
+Visitors: TypeAlias = Mapping[tuple[str | int, ...], Figure]
+"""How many there are, by the values of a group."""
 
 
 class _Divisors(NamedTuple):
-    """Visitors of whom rates are a part.
+    """Visitors of a period of whom rates are a part.
 
     Attributes:
-        everyone: under all filters but those on goals, by the values of a group.
+        everyone: under all filters but those on goals, by the values of a group; ``()`` for all of them.
         passing: under all filters.
     """
 
-    everyone: Mapping[tuple[str | int, ...], Pair]
-    passing: Pair
+    everyone: Visitors
+    passing: Figure
 
 
-async def _divisors(questions: Answers, inquiry: Inquiry, *, by_group: bool) -> _Divisors:
-    everyone: dict[tuple[str | int, ...], Pair] = {}
-    passing: Pair = (0, 0)
+_Both: TypeAlias = tuple[_Divisors, _Divisors]
+"""Those of the period, and of the one that it is compared with."""
+
+
+async def _divisors(questions: Answers, inquiry: Inquiry, *, by_group: bool) -> _Both:
+    everyone: tuple[dict[tuple[str | int, ...], Figure], ...] = {}, {}
+    passing: Sequence[Figure] = 0, 0
     if any(each.conversion for each in inquiry.metrics):
         kept = tuple(each for each in inquiry.dimensions if each.name != GOAL)
         without = replace(inquiry, filters=replace(inquiry.filters, goals=None), dimensions=kept)
         others = question_of(without).dimensions
         for dimensions in {(), others} if by_group else {()}:
-            everyone |= await _visitors(questions, without, dimensions)
+            for known, found in zip(everyone, await _visitors(questions, without, dimensions), strict=True):
+                known.update(found)
     if any(_is_share(inquiry, each) for each in inquiry.metrics):
-        passing = (await _visitors(questions, inquiry, ()))[()]
-    return _Divisors(everyone, passing)
+        passing = [found.get((), 0) for found in await _visitors(questions, inquiry, ())]
+    here, there = map(_Divisors, everyone, passing)
+    return here, there
 
 
 async def _visitors(
     questions: Answers, inquiry: Inquiry, dimensions: tuple[Grouping, ...]
-) -> dict[tuple[str | int, ...], Pair]:
+) -> tuple[Visitors, Visitors]:
+    """The visitors of the period, and of the one that it is compared with."""
     asked = replace(
         question_of(inquiry),
         metrics=(Metric.VISITORS,),
@@ -232,11 +247,26 @@ async def _visitors(
         total_rows=False,
     )
     rows = (await questions.answer(asked)).rows
-    return {row.values: (row.figures[0], row.compared[0] if row.compared else None) for row in rows}
+    there = {row.compared_values: row.compared[0] for row in rows if row.compared and row.compared_values is not None}
+    return {row.values: row.figures[0] for row in rows}, there
 
 
-def _line(inquiry: Inquiry, question: Question, row: AnswerRow, divisors: _Divisors) -> AnswerLine:
-    by_grouping = dict(zip(question.dimensions, row.values, strict=True))
+def _line(inquiry: Inquiry, question: Question, row: AnswerRow, divisors: _Both) -> AnswerLine:
+    here, there = divisors
+    sent_here, group = _values(inquiry, question, row.values)
+    figures = _figures(inquiry, question, row.figures, here, group)
+    if row.compared_values is None:
+        return AnswerLine(sent_here, figures)
+    sent_there, group = _values(inquiry, question, row.compared_values)
+    other = None if row.compared is None else _figures(inquiry, question, row.compared, there, group)
+    return AnswerLine(sent_here, figures, other, sent_there)
+
+
+def _values(
+    inquiry: Inquiry, question: Question, of_row: Sequence[str | int]
+) -> tuple[tuple[str | int, ...], tuple[str | int, ...]]:
+    """The values of a row as they are sent, and those of its group: all but the goal."""
+    by_grouping = dict(zip(question.dimensions, of_row, strict=True))
     values: list[str | int] = []
     group: dict[Grouping, str | int] = {}
     for each in inquiry.dimensions:
@@ -247,27 +277,33 @@ def _line(inquiry: Inquiry, question: Question, row: AnswerRow, divisors: _Divis
         values.append(by_grouping[grouping])
         if each.name != GOAL:
             group[grouping] = by_grouping[grouping]
-    of_group, of_all = divisors.everyone.get(tuple(group.values()), (0, 0)), divisors.everyone.get((), (0, 0))
+    return tuple(values), tuple(group.values())
 
-    def figures(of_row: Sequence[Figure], period: int) -> tuple[int | float, ...]:
-        found = dict(zip(question.metrics, of_row, strict=True))
-        figures = []
-        for each in inquiry.metrics:
-            figure = found[_computed(inquiry, each)]
-            if each.conversion:
-                figure = rate(figure, (of_group if each.group else of_all)[period])
-            elif _is_share(inquiry, each):
-                figure = rate(figure, divisors.passing[period])
-            figures.append(sent(each, figure))
-        return tuple(figures)
 
-    return AnswerLine(
-        tuple(values), figures(row.figures, 0), None if row.compared is None else figures(row.compared, 1)
-    )
+def _figures(
+    inquiry: Inquiry, question: Question, of_row: Sequence[Figure], divisors: _Divisors, group: tuple[str | int, ...]
+) -> tuple[int | float, ...]:
+    found = dict(zip(question.metrics, of_row, strict=True))
+    figures = []
+    for each in inquiry.metrics:
+        figure = found[_computed(inquiry, each)]
+        if each.conversion:
+            figure = rate(figure, divisors.everyone.get(group if each.group else (), 0))
+        elif _is_share(inquiry, each):
+            figure = rate(figure, divisors.passing)
+        figures.append(sent(each, figure))
+    return tuple(figures)
 
 
 def _paged(inquiry: Inquiry, lines: list[AnswerLine]) -> list[AnswerLine]:
     """The lines of a page, in order: rates of groups, and rows of several questions, are known after all rows are."""
+    own = _in_order(inquiry, [line for line in lines if not _is_gone(inquiry, line)])
+    # As the lines of the other period are in order.
+    gone = _in_order(inquiry, [_swapped(line) for line in lines if _is_gone(inquiry, line)])
+    return [*own, *map(_swapped, gone)][inquiry.offset : inquiry.offset + inquiry.limit]
+
+
+def _in_order(inquiry: Inquiry, lines: list[AnswerLine]) -> list[AnswerLine]:
     order = inquiry.order or (
         *((each, False) for each in inquiry.dimensions if isinstance(each.grouping, TimeUnit)),
         (inquiry.metrics[0], True),
@@ -280,4 +316,22 @@ def _paged(inquiry: Inquiry, lines: list[AnswerLine]) -> list[AnswerLine]:
         else:
             position = inquiry.dimensions.index(by)
             lines.sort(key=lambda line, at=position: line.values[at], reverse=descending)  # type: ignore[misc]
-    return lines[inquiry.offset : inquiry.offset + inquiry.limit]
+    return lines
+
+
+def is_moving(dimension: WireDimension) -> bool:
+    """Whether a dimension of time has other values in another period."""
+    return dimension.grouping in CLOCK_UNITS | DATE_UNITS
+
+
+def _is_gone(inquiry: Inquiry, line: AnswerLine) -> bool:
+    """Whether only the period compared with has the time of a line."""
+    return inquiry.compare is not None and any(
+        is_moving(each) and value == NO_TIME for each, value in zip(inquiry.dimensions, line.values, strict=True)
+    )
+
+
+def _swapped(line: AnswerLine) -> AnswerLine:
+    assert line.compared is not None
+    assert line.compared_values is not None
+    return AnswerLine(line.compared_values, line.compared, line.figures, line.values)

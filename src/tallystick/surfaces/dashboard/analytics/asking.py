@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
 
 import structlog
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.model.named_period import Earlier, Today, custom_comparison, earlier, period_between
+from tallystick.model.pairing import Pairing
 from tallystick.model.period import Period, day_of
 from tallystick.model.question import TimeUnit
 from tallystick.services.analytics.imported import ImportedDays
@@ -21,7 +22,6 @@ from tallystick.services.inquiries.importing import days_with_imports, since_imp
 from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
 from tallystick.surfaces.dashboard.analytics.lists import Listing
 from tallystick.surfaces.dashboard.analytics.missing import missing_by_settings
-from tallystick.surfaces.dashboard.analytics.pairing import Pairing
 from tallystick.surfaces.dashboard.analytics.periods import NamedRange, named_range, units_of, usual_unit
 from tallystick.surfaces.dashboard.analytics.text_filter import text_filter
 from tallystick.surfaces.dashboard.analytics.view import View
@@ -341,6 +341,7 @@ class Asking:
         if compares and page.compared is not None:
             include["compare"] = _compare(view)
             include["compare_match_day_of_week"] = view.match_weekdays
+            include["compare_gone"] = False  # lists show what is in the period
         whole = {
             "site_id": page.viewer.site.address_name,
             "date_range": page.range.asked,
@@ -438,13 +439,8 @@ def _series(page: Page, metric: str, here: Mapping[str, Any], there: Mapping[str
 def _pairing(page: Page) -> Pairing:
     """How the periods of a page lie to each other."""
     assert page.compared is not None
-    asked, other = page.range.period.start, page.compared.start
-    if "T" in page.range.name:
-        here, there = (datetime.fromtimestamp(each, page.zone).replace(tzinfo=None) for each in (asked, other))
-        apart = here - there
-    else:  # by dates: a day may begin at 1 o'clock
-        apart = timedelta(days=day_of(asked, page.zone) - day_of(other, page.zone))
-    return Pairing(apart, same_dates=page.view.compare == "year" and not page.view.match_weekdays)
+    same_dates = page.view.compare == "year" and not page.view.match_weekdays
+    return Pairing(page.range.period, page.compared, same_dates)
 
 
 def _over_time(answer: Mapping[str, Any]) -> tuple[list[str], list[float]]:

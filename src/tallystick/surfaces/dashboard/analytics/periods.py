@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from msgspec import Struct
 
 from tallystick.model.named_period import Today, period_between, period_named
-from tallystick.model.period import DAY_S, HOUR_S, Period, date_of, day_of
+from tallystick.model.period import DAY_S, HOUR_S, Period, date_of, day_of, weekday
 from tallystick.model.question import TimeUnit
 
 RELATIVE = ("7d", "28d", "91d", "all")
@@ -82,11 +82,6 @@ def _named_range(name: str, today: Today, *, sunday_first: bool) -> NamedRange:
         return NamedRange(name, name, period, first, last, before, after)
     first, last = _first_and_last(name, here, sunday_first=sunday_first)
     return _dates(name, first, last, today)
-
-
-def weekday(day: date, *, sunday_first: bool) -> int:
-    """How many days of its week are before a day."""
-    return day.isoweekday() % 7 if sunday_first else day.weekday()
 
 
 def _first_and_last(name: str, here: date, *, sunday_first: bool) -> tuple[date, date]:

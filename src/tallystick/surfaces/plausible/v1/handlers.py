@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tallystick.model.dimensions import Dimension
 from tallystick.model.named_period import Today, dates, period_named
 from tallystick.model.period import Period, date_of, day_of
-from tallystick.model.question import AllOf, Match, TimeUnit
+from tallystick.model.question import AllOf, Comparison, Match, TimeUnit
 from tallystick.model.site import Collect
 from tallystick.services.analytics.imported import Answers
 from tallystick.services.analytics.questions import labels
@@ -45,7 +45,7 @@ async def aggregate(services: Services, call: StatsCall) -> ApiResponse:
         msg = f"compare: {quoted(compare)} is not previous_period"
         raise ApiRefused(msg)
     before = _before(inquiry.period, today) if compare else None
-    joined = await _joining(services, call, replace(inquiry, compare=before))
+    joined = await _joining(services, call, replace(inquiry, compare=None if before is None else Comparison(before)))
     now = (await find(joined.answers, inquiry)).lines[0].figures
     results: dict[str, dict[str, Any]] = {
         metric.name: {"value": figure} for metric, figure in zip(inquiry.metrics, now, strict=True)
