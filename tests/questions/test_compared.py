@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tallystick.errors import InputRefused
 from tallystick.model.dimensions import PAGE
@@ -62,7 +63,7 @@ def rows_of(draw: Any, times: list[str]) -> dict[tuple[str, str], int]:
 def test_every_row_of_both_periods_is_there_once(drawn: Any) -> None:
     question = drawn.draw(comparisons())
     assert question.compare is not None
-    other = Question(**{**_fields(question), "period": question.compare.period, "compare": None})
+    other = replace(question, period=question.compare.period, compare=None)
     here_times, there_times = labels(question), labels(other)
     here, there = rows_of(drawn.draw, here_times), rows_of(drawn.draw, there_times)
     answers = [
@@ -90,10 +91,6 @@ def test_every_row_of_both_periods_is_there_once(drawn: Any) -> None:
         assert row.values[1] == (row.compared_values or ())[1]
 
 
-def _fields(question: Question) -> dict[str, Any]:
-    return {name: getattr(question, name) for name in question.__struct_fields__}
-
-
 @pytest.mark.parametrize("by", [(PAGE,), (TimeUnit.DAY, PAGE)])
 def test_what_was_not_read_is_not_said_to_be_nothing(by: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions, "MOST_GROUPS", 2)
@@ -103,7 +100,7 @@ def test_what_was_not_read_is_not_said_to_be_nothing(by: tuple[Any, ...], monkey
     times = (("2023-12-26",), ("2023-12-25",)) if len(by) > 1 else ((), ())
     here = Answer(rows=(AnswerRow((*times[0], "/a"), (1,)), AnswerRow((*times[0], "/z"), (1,))))
     there = Answer(rows=(AnswerRow((*times[1], "/a"), (3,)), AnswerRow((*times[1], "/b"), (2,))))
-    asked = {"sites": (1,), "period": span, "metrics": (Metric.VISITORS,), "dimensions": by}
+    asked: dict[str, Any] = {"sites": (1,), "period": span, "metrics": (Metric.VISITORS,), "dimensions": by}
     with pytest.raises(InputRefused, match="a comparison takes fewer than 100,000 rows of each period"):
         compared(Question(**asked, compare=Comparison(before)), here, there)
     only_here = Question(**asked, compare=Comparison(before, gone=False))

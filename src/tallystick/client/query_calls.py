@@ -77,8 +77,8 @@ def body_of(metrics: Sequence[str], asked: Asked) -> dict[str, Any]:
     """Encode a question as the body of a query, without its page.
 
     Raises:
-        InvalidArgument: a value is empty, a moment has no zone, or ``same_weekdays`` or ``compare_gone`` is given without
-            ``compare``.
+        InvalidArgument: a value is empty, a moment has no zone, or ``same_weekdays`` or ``compare_gone`` is given
+            without ``compare``.
     """
     refused_if_empty("site", asked.get("site"))
     refused_if_empty("period", asked.get("period"))

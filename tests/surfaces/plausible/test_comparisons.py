@@ -176,7 +176,7 @@ async def test_pages_of_a_comparison_are_parts_of_the_whole(years: Stats) -> Non
         (["time:hour", "visit:source"], ["time:hour", "desc"]),
     ):
         day = ("2020-06-18", "2020-06-18", "previous_period", *dimensions)
-        asked = {"metrics": ["visitors"], "order_by": [order]}
+        asked: dict[str, Any] = {"metrics": ["visitors"], "order_by": [order]}
         whole = await compared(years, *day, **asked)
         parts = [
             await compared(years, *day, **asked, pagination={"limit": 1, "offset": at})
