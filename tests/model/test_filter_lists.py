@@ -99,5 +99,17 @@ def test_filters_are_not_nested_without_end() -> None:
     for _ in range(DEEPEST):
         lists = ["not", lists]
     filter_of(lists, country_by_name())
-    with pytest.raises(ValueError, match="nested too deep"):
+    with pytest.raises(ValueError, match=r"^filters can be nested 200 deep$"):
         filter_of(["not", lists], country_by_name())
+
+
+def test_levels_that_mean_nothing_are_left_out() -> None:
+    page, source = ["is", "event:page", ["/"]], ["is", "visit:source", ["x"]]
+    both = filter_of(["and", [page, source]], country_by_name())
+    assert (
+        filter_of(["and", [["and", [["or", [page]]]], ["and", [["not", ["not", source]]]]]], country_by_name()) == both
+    )
+    either = filter_of(["or", [page, source]], country_by_name())
+    assert filter_of(["not", ["and", [["not", page], ["not", ["or", [source]]]]]], country_by_name()) == either
+    only = AllOf((AllOf((filter_of(page, country_by_name()),)),))
+    assert stored_filter_of(lists_of(only)) == only

@@ -7,16 +7,18 @@ import pytest
 
 from tallystick.model.named_period import (
     Earlier,
+    OutsideOfCalendar,
     Today,
     custom_comparison,
     dates,
+    days_before,
     earlier,
     months_back,
     period_between,
     period_named,
     unit_for,
 )
-from tallystick.model.period import LONGEST_DAYS, Period
+from tallystick.model.period import LONGEST_DAYS, Period, date_of
 from tallystick.model.question import TimeUnit
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -184,23 +186,44 @@ def test_a_chosen_comparison_ends_where_the_asked_period_stands() -> None:
     assert ends(custom_comparison(day, chosen, TODAY)) == ("2026-01-03 00:00:00", "2026-01-03 14:30:05")
 
 
-@pytest.mark.parametrize("chosen", [(date(1, 1, 1), date(1, 1, 2)), (date(9999, 12, 30), date(9999, 12, 31))])
+@pytest.mark.parametrize("chosen", [(date(2, 1, 1), date(2, 1, 2)), (date(9998, 12, 30), date(9998, 12, 31))])
 def test_a_chosen_comparison_lies_within_the_calendar(chosen: tuple[date, date]) -> None:
-    from_sunday = dates(date(2026, 1, 11), date(2026, 1, 12), BERLIN)
-    with pytest.raises(ValueError, match="years 1 to 9999"):
-        custom_comparison(from_sunday, dates(*chosen, BERLIN), TODAY, same_weekdays=True)
+    first, last = dates(*chosen, BERLIN), dates(date(2026, 1, 8), date(2026, 1, 9), BERLIN)
+    assert custom_comparison(last, first, TODAY) == first
+    for day in range(1, 8):
+        asked = dates(date(2026, 1, day), date(2026, 1, day + 1), BERLIN)
+        try:
+            moved = custom_comparison(asked, first, TODAY, same_weekdays=True)
+        except OutsideOfCalendar:
+            continue
+        assert {date_of(day).year for day in moved.days} == {chosen[0].year}
 
 
-def test_a_chosen_comparison_cannot_be_cut_after_the_year_9999() -> None:
-    with pytest.raises(ValueError, match="years 1 to 9999"):
-        custom_comparison(period_named("year", TODAY), dates(date(9999, 12, 30), date(9999, 12, 31), BERLIN), TODAY)
+def test_a_chosen_comparison_that_is_shorter_than_what_has_passed_is_not_cut() -> None:
+    last = dates(date(9998, 12, 30), date(9998, 12, 31), BERLIN)
+    assert custom_comparison(period_named("year", TODAY), last, TODAY) == last
 
 
-def test_nothing_lies_before_the_year_1() -> None:
-    asked = dates(date(1, 1, 5), date(1, 1, 20), BERLIN)
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Pacific/Kiritimati", "Pacific/Niue"])
+def test_nothing_lies_outside_of_the_calendar(zone: str) -> None:
+    here = ZoneInfo(zone)
+    today = Today(TODAY.now, here)
+    for first, last in (("0001-12-31", "0002-01-01"), ("9998-12-31", "9999-01-01"), ("0001-01-01", "0001-01-01")):
+        with pytest.raises(OutsideOfCalendar, match=r"^periods lie in the years 2 to 9998$"):
+            period_between(first, last, today)
+    for day in (date(2, 1, 1), date(9998, 12, 31)):
+        whole = dates(day, day, here)
+        assert (whole.after - whole.first, whole.days) == (86_400, ((day - date(1970, 1, 1)).days,))
     for compare in Earlier:
-        with pytest.raises(ValueError, match="year"):
-            earlier(asked, compare, TODAY)
+        with pytest.raises(OutsideOfCalendar):
+            earlier(dates(date(2, 1, 1), date(2, 1, 20), here), compare, today)
+    for text in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        with pytest.raises(OutsideOfCalendar):
+            period_between(text, text, today)
+    with pytest.raises(OutsideOfCalendar):
+        days_before(date(2, 1, 2), 2, here)
+    with pytest.raises(OutsideOfCalendar):
+        months_back(date(2, 1, 2), 1)
 
 
 def test_months_back() -> None:

@@ -35,7 +35,7 @@ def test_weeks_from_sunday_are_compared_with_such_weeks() -> None:
 
 
 def test_dates_before_the_first_year_are_no_partners() -> None:
-    pairing = Pairing(between("0001-01-08", "0001-01-09"), between("0001-01-03", "0001-01-04"))
+    pairing = Pairing(between("0002-01-08", "0002-01-09"), between("0002-01-03", "0002-01-04"))
     assert pairing.partners(TimeUnit.DAY, ["0001-01-03"], ["0001-01-01"]) == [None]
 
 

@@ -366,14 +366,6 @@ def test_what_has_no_answer_is_refused(fields: dict[str, Any], said: str) -> Non
         check(Question(**given | fields))
 
 
-def test_filters_cannot_be_nested_without_end() -> None:
-    condition: FilterExpression = Match(dimension=PAGE, values=("/",))
-    for _ in range(30):
-        condition = Not(condition)
-    with pytest.raises(InputRefused, match="nested 20 deep"):
-        check(Question(sites=(1,), period=DAY, metrics=VISITORS, condition=condition))
-
-
 def spans(zone: str, start: str, end: str) -> Period:
     return period(at(start), at(end), ZoneInfo(zone))
 

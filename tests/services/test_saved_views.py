@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from support.people import a_person, a_site
-from tallystick.errors import InputRefused, InvalidFields, NotPermitted, NotThere
+from tallystick.errors import Conflicting, InputRefused, InvalidFields, NotPermitted, NotThere
 from tallystick.ledger import Ledger
 from tallystick.model.saved_view import MAX_SAVED_VIEW_NAME, MAX_SAVED_VIEW_QUERY, SavedView
 from tallystick.model.site import Site
@@ -76,6 +76,22 @@ async def test_there_are_bounds(ledger: Ledger, site: Site, monkeypatch: pytest.
             await a_view(ledger, site, owner)
     with pytest.raises(InputRefused, match="has 1 saved views"):
         await ledger.write(change_saved_view, site.id, mine.id, ADA, "Mine", None, ledger.clock())
+
+
+async def test_an_owner_has_a_name_once(ledger: Ledger, site: Site) -> None:
+    shared, mine = await a_view(ledger, site), await a_view(ledger, site, ADA)
+    await a_view(ledger, site, BEN)
+    with pytest.raises(Conflicting, match="the site has a saved view 'LAST WEEK' already"):
+        await a_view(ledger, site, name=" LAST WEEK ")
+    with pytest.raises(Conflicting, match="the site has a saved view of yours 'Last week' already"):
+        await a_view(ledger, site, ADA)
+    with pytest.raises(Conflicting):
+        await ledger.write(change_saved_view, site.id, mine.id, ADA, "Last week", None, ledger.clock())
+    other = await a_view(ledger, site, name="Other")
+    with pytest.raises(Conflicting):
+        await ledger.write(change_saved_view, site.id, other.id, ADA, "last week", None, ledger.clock())
+    renamed = await ledger.write(change_saved_view, site.id, shared.id, ADA, "LAST week", None, ledger.clock())
+    assert renamed.name == "LAST week"
 
 
 async def test_views_go_with_their_site_and_their_person(ledger: Ledger, site: Site) -> None:

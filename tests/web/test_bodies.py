@@ -4,11 +4,21 @@ import asyncio
 import resource
 from typing import Any
 
+import msgspec
 import pytest
 
 from tallystick.web import bodies
 from tallystick.web.address import ClientAddresses
-from tallystick.web.bodies import Bodies, BodyCutShort, BodyTooLarge, BodyTooSlow, TooManyBodies, body_of, may_have_body
+from tallystick.web.bodies import (
+    Bodies,
+    BodyCutShort,
+    BodyTooLarge,
+    BodyTooSlow,
+    TooManyBodies,
+    body_of,
+    json_problem,
+    may_have_body,
+)
 
 HUNG_UP = {"type": "http.disconnect"}
 
@@ -30,6 +40,25 @@ async def test_parts_become_one_body_up_to_the_largest() -> None:
     assert await received(part(b"a"), part(b""), part(b"bc", more=False)) == b"abc"
     assert await received(part(b"ab"), part(b"cd"), HUNG_UP) is None
     assert await received({"type": "http.request"}) == b""
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"[" * 5_000, "it is nested too deep"),
+        (b'"\xff"', "it is not UTF-8"),
+        (b'"\\ud83d"', "it has half of a surrogate pair, which is no character"),
+        (b'"\\ude00"', "it has half of a surrogate pair, which is no character"),
+        (b'"\\ud83d\\u0041"', "it has half of a surrogate pair, which is no character"),
+        (b'"\\ud83d\\ude00" x', ""),
+        (b'"\\\\ud83d" x', ""),
+        (b"{", ""),
+    ],
+)
+def test_why_a_body_is_not_read_as_json(body: bytes, problem: str) -> None:
+    with pytest.raises((msgspec.DecodeError, UnicodeDecodeError, RecursionError)) as caught:
+        msgspec.json.decode(body)
+    assert json_problem(caught.value, body) == problem
 
 
 async def test_a_body_whose_end_never_comes_is_none() -> None:

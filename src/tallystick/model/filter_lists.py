@@ -3,7 +3,7 @@
 For example ``["and", [["is", "visit:source", ["Google"]], ["not", ["contains", "event:page", ["blog"]]]]]``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -15,8 +15,9 @@ from tallystick.model.props import MAX_PROP_NAME
 from tallystick.model.question import AllOf, AnyOf, FilterExpression, HasDone, Match, Not, Operator
 from tallystick.model.shown_values import with_shown_values
 
-DEEPEST, DEEPEST_STORED = 20, 50
-"""Levels of lists. Stored filters have more: names stand for several values in them."""
+DEEPEST, DEEPEST_STORED = 200, 300
+"""Filters inside of one another: fewer than the calls that Python nests, which reading a level takes one of. Stored
+filters have more: names stand for several values in them."""
 
 BY_COUNTRY_NAME = "country name"
 """The one dimension whose values have to be read from a file: callers of ``filter_of`` bring it."""
@@ -47,6 +48,10 @@ _OPERATORS = {compared: name for name, compared in COMPARING.items()}
 
 class InvalidFilter(ValueError):
     """Lists that are no filter; the message says why."""
+
+
+class NestedTooDeep(InvalidFilter):
+    """Filters with more than ``DEEPEST`` levels."""
 
 
 class ListedMatch(NamedTuple):
@@ -114,6 +119,8 @@ def read_filter(
 ) -> FilterExpression:
     """The filter that nested lists stand for.
 
+    It is nested no deeper than it has comparisons: ``and`` inside of ``and`` is one, and so is ``or`` inside of ``or``.
+
     Args:
         compare: makes a comparison; raises ``InvalidFilter`` for a dimension or a value that it does not know.
         stored: whether ``lists_of`` has made the lists: ``not`` may then stand for an event that has no page, and
@@ -124,7 +131,10 @@ def read_filter(
     Raises:
         InvalidFilter: they have no form that there is.
     """
-    reading = _Reading(compare, Not, 0, DEEPEST_STORED) if stored else _Reading(compare, opposite, 1, DEEPEST)
+    if stored:
+        reading = _Reading(compare, Not, 0, DEEPEST_STORED, as_written=True)
+    else:
+        reading = _Reading(compare, opposite, 1, DEEPEST, as_written=False)
     return _read(lists, reading, depth, in_done=in_done)
 
 
@@ -133,23 +143,27 @@ class _Reading(NamedTuple):
 
     Attributes:
         least: filters behind ``and`` and ``or``.
-        deepest: levels of lists.
+        deepest: filters inside of one another.
+        as_written: whether every level is kept.
     """
 
     compare: Compare
     negated: Callable[[FilterExpression], FilterExpression]
     least: int
     deepest: int
+    as_written: bool
 
 
 def _read(lists: object, reading: _Reading, depth: int, *, in_done: bool) -> FilterExpression:
     if depth > reading.deepest:
-        msg = "filters are nested too deep"
-        raise InvalidFilter(msg)
+        msg = f"filters can be nested {reading.deepest} deep"
+        raise NestedTooDeep(msg)
     match lists:
         case ["and" | "or" as operator, [*parts]] if len(parts) >= reading.least:
-            inner = tuple(_read(part, reading, depth + 1, in_done=in_done) for part in parts)
-            return AllOf(inner) if operator == "and" else AnyOf(inner)
+            inner = []
+            for part in parts:
+                inner.append(_read(part, reading, depth + 1, in_done=in_done))  # noqa: PERF401  # one call a level
+            return _joined(AllOf if operator == "and" else AnyOf, inner, reading)
         case ["not", part]:
             return reading.negated(_read(part, reading, depth + 1, in_done=in_done))
         case ["has_done", part]:
@@ -162,6 +176,18 @@ def _read(lists: object, reading: _Reading, depth: int, *, in_done: bool) -> Fil
             return reading.compare(ListedMatch(operator, name, values, cased, depth, in_done))
     msg = 'a filter is a list such as ["is", "event:page", ["/"]]'
     raise InvalidFilter(msg)
+
+
+def _joined(join: type[AllOf] | type[AnyOf], parts: Sequence[FilterExpression], reading: _Reading) -> FilterExpression:
+    """One filter of several, without levels that mean nothing."""
+    if reading.as_written:
+        return join(tuple(parts))
+    if len(parts) == 1:
+        return parts[0]
+    flat: list[FilterExpression] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, join) else [part])
+    return join(tuple(flat))
 
 
 def opposite(expression: FilterExpression) -> FilterExpression:

@@ -14,6 +14,8 @@ from msgspec import Struct
 from tallystick.model.period import DAY_S, HOUR_S, LONGEST_DAYS, Period, date_of, day_of, exact_period, midnight, period
 from tallystick.model.question import TimeUnit
 
+FIRST_DATE, LAST_DATE = date(2, 1, 1), date(9998, 12, 31)
+"""Of all periods. In every zone they and the days around them have moments that ``datetime`` can hold."""
 MOST_DAYS, MOST_MONTHS = 5_000, 100
 MINUTES_SHOWN = 30
 NOW_S = 300
@@ -39,6 +41,13 @@ class Today(Struct, frozen=True):
     def date(self) -> date:
         """The local date."""
         return date_of(day_of(self.now, self.zone))
+
+
+class OutsideOfCalendar(ValueError):
+    """A period that does not lie between ``FIRST_DATE`` and ``LAST_DATE``."""
+
+    def __init__(self) -> None:
+        super().__init__(f"periods lie in the years {FIRST_DATE.year} to {LAST_DATE.year}")
 
 
 class Earlier(Enum):
@@ -68,15 +77,15 @@ def _all(today: Today) -> Period:
 
 
 def _last_day(today: Today) -> Period:
-    return exact_period(today.now - DAY_S, today.now, today.zone)
+    return _moments(today.now - DAY_S, today.now, today.zone)
 
 
 def _minutes(today: Today) -> Period:
-    return exact_period(today.now // 60 * 60 - (MINUTES_SHOWN - 1) * 60, today.now, today.zone)
+    return _moments(today.now // 60 * 60 - (MINUTES_SHOWN - 1) * 60, today.now, today.zone)
 
 
 def _realtime(today: Today) -> Period:
-    return exact_period(today.now - NOW_S + 1, today.now, today.zone)
+    return _moments(today.now - NOW_S + 1, today.now, today.zone)
 
 
 NAMES: dict[str, Callable[[Today], Period]] = {
@@ -100,6 +109,7 @@ def period_named(name: str, today: Today) -> Period:
 
     Raises:
         ValueError: the name is none of them.
+        OutsideOfCalendar
     """
     if name in NAMES:
         return NAMES[name](today)
@@ -117,6 +127,7 @@ def period_between(first: str, last: str, today: Today) -> Period:
 
     Raises:
         ValueError: a text is neither, they differ in kind, the first is after the last, or the period is too long.
+        OutsideOfCalendar
     """
     days = [_date(text) for text in (first, last)]
     if days[0] is not None and days[1] is not None:
@@ -134,16 +145,25 @@ def period_between(first: str, last: str, today: Today) -> Period:
     if end - start >= LONGEST_DAYS * DAY_S:
         msg = f"a period has at most {LONGEST_DAYS:,} days"
         raise ValueError(msg)
-    return exact_period(start, end, today.zone)
+    return _moments(start, end, today.zone)
 
 
 def dates(first: date, last: date, zone: tzinfo) -> Period:
-    """The period from one date to another, both included."""
+    """The period from one date to another, both included.
+
+    Raises:
+        OutsideOfCalendar
+    """
+    _require_calendar(first, last)
     return period(midnight(_number(first), zone), midnight(_number(last) + 1, zone) - 1, zone)
 
 
 def days_before(day: date, count: int, zone: tzinfo) -> Period:
-    """A number of days that end before a day."""
+    """A number of days that end before a day.
+
+    Raises:
+        OutsideOfCalendar
+    """
     return dates(_back(day, count), _back(day, 1), zone)
 
 
@@ -151,10 +171,12 @@ def months_back(day: date, months: int) -> date:
     """The same day of an earlier month, or that month's last day.
 
     Raises:
-        ValueError: before the year 1.
+        OutsideOfCalendar
     """
     number = day.year * 12 + day.month - 1 - months
     year, month = number // 12, number % 12 + 1
+    if not FIRST_DATE.year <= year <= LAST_DATE.year:
+        raise OutsideOfCalendar
     return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
@@ -165,7 +187,7 @@ def earlier(asked: Period, compare: Earlier, today: Today, *, same_weekdays: boo
         same_weekdays: move it by whole weeks, so that each day is compared with the same day of the week.
 
     Raises:
-        ValueError: it would begin before the year 1.
+        OutsideOfCalendar
     """
     until = min(asked.end, today.now)
     if until < asked.start:
@@ -174,7 +196,7 @@ def earlier(asked: Period, compare: Earlier, today: Today, *, same_weekdays: boo
     length = (last.date() - first.date()).days + 1
     if not _has_whole_days(asked, today.zone) and compare is Earlier.PREVIOUS_PERIOD and not same_weekdays:
         seconds = until - asked.start + 1
-        return exact_period(asked.start - seconds, asked.start - 1, today.zone)
+        return _moments(asked.start - seconds, asked.start - 1, today.zone)
     if compare is Earlier.PREVIOUS_PERIOD:
         return _moved(asked, first, last, days=-(-length // 7) * 7 if same_weekdays else length, today=today)
     year_before = months_back(first.date(), 12)
@@ -192,7 +214,7 @@ def custom_comparison(asked: Period, other: Period, today: Today, *, same_weekda
         same_weekdays: move it by up to three days, so that it begins on the same day of the week.
 
     Raises:
-        ValueError: it would lie outside of the years 1 to 9999.
+        OutsideOfCalendar
     """
     first, begin = _local(asked.start, today.zone), _local(other.start, today.zone)
     if same_weekdays:
@@ -208,7 +230,7 @@ def custom_comparison(asked: Period, other: Period, today: Today, *, same_weekda
         return other
     passed = _local(today.now, today.zone) - first
     end = _moment_at(_later(_local(other.start, today.zone), passed), today.zone)
-    return other if end >= other.end else exact_period(other.start, end, today.zone)
+    return other if end >= other.end else _moments(other.start, end, today.zone)
 
 
 def unit_for(asked: Period) -> TimeUnit:
@@ -231,15 +253,25 @@ def _later(moment: datetime, by: timedelta) -> datetime:
     try:
         return moment + by
     except OverflowError as error:
-        msg = "the period to compare with lies outside of the years 1 to 9999"
-        raise ValueError(msg) from error
+        raise OutsideOfCalendar from error
+
+
+def _moments(start: int, end: int, zone: tzinfo) -> Period:
+    """The period from one moment to another, both included."""
+    _require_calendar(date_of(day_of(start, zone)), date_of(day_of(end, zone)))
+    return exact_period(start, end, zone)
+
+
+def _require_calendar(first: date, last: date) -> None:
+    if not FIRST_DATE <= first <= last <= LAST_DATE:
+        raise OutsideOfCalendar
 
 
 def _between(first: datetime, last: datetime, asked: Period, until: int, zone: tzinfo) -> Period:
     """The period between two local times; of whole days when ``asked`` has them and reaches its end."""
     if until >= asked.end and _has_whole_days(asked, zone):
         return dates(first.date(), last.date(), zone)
-    return exact_period(_moment_at(first, zone), _moment_at(last, zone), zone)
+    return _moments(_moment_at(first, zone), _moment_at(last, zone), zone)
 
 
 def _has_whole_days(asked: Period, zone: tzinfo) -> bool:
@@ -261,7 +293,10 @@ def _month_end(day: date) -> date:
 
 
 def _back(day: date, days: int) -> date:
-    return day - timedelta(days=days)
+    try:
+        return day - timedelta(days=days)
+    except OverflowError as error:
+        raise OutsideOfCalendar from error
 
 
 def _number(day: date) -> int:
@@ -278,8 +313,11 @@ def _date(text: str) -> date | None:
 
 
 def _moment(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None or len(text) <= len("2026-03-10"):
-        msg = f"{text!r} is neither a date nor a moment with its offset"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or len(text) <= len("2026-03-10"):
+        msg = f"{text[:40]!r} is neither a date such as 2026-03-10 nor a moment with its offset"
         raise ValueError(msg)
     return int(moment.timestamp())

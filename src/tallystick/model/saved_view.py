@@ -15,7 +15,7 @@ class SavedView(Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: 0 for one that is not stored yet.
-        name: need not be unique.
+        name: no other view of the same owner has it, but for old ones.
         owner: the person whose own it is; None for one of the site, which all of its people see.
         query: what stands behind ``?`` in the address of the statistics.
     """

@@ -10,6 +10,7 @@ from tallystick.model.account import UserSettings
 
 ZONES_KEPT = 1_000
 """More than exist."""
+_UTC = ZoneInfo("UTC")
 
 
 @lru_cache(ZONES_KEPT)
@@ -21,11 +22,21 @@ def zone_named(name: str) -> ZoneInfo:
     """
     zone = name.partition(".")[2] or name
     try:
-        # The directory of zones has other files too, like posixrules and right/UTC, which is 27 seconds off.
-        return ZoneInfo(zone if zone[:1].isupper() else "")
+        # The directory of zones has other files too, like posixrules and right/UTC, which is 27 seconds off. Factory
+        # stands for a machine whose zone nobody has set.
+        return ZoneInfo(zone if zone[:1].isupper() and zone != "Factory" else "")
     except (ValueError, KeyError, OSError) as error:
         msg = f"{name[:100]!r} is no time zone: one is called Europe/Berlin, for example"
         raise InputRefused(msg) from error
+
+
+def is_zone(name: str) -> bool:
+    """Whether a time zone exists. Reads a file at first."""
+    try:
+        zone_named(name)
+    except InputRefused:
+        return False
+    return True
 
 
 def chosen_zone(name: str) -> ZoneInfo | None:
@@ -40,6 +51,11 @@ def chosen_zone(name: str) -> ZoneInfo | None:
         return zone_named(name)
     except InputRefused:
         return None
+
+
+def zone_of_days(name: str) -> ZoneInfo:
+    """The zone whose dates a site or a person goes by; UTC where it does not exist any more. Reads a file at first."""
+    return chosen_zone(name) or _UTC
 
 
 @cache

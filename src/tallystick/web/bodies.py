@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -43,6 +44,27 @@ DESCRIPTORS_WITHOUT_LIMIT = 65_536
 RETRY_AFTER_S = 5
 LONGEST_LENGTH = 20
 """Digits of a Content-Length."""
+
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+
+
+HALF_A_PAIR = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
+"""Half of a surrogate pair as JSON escapes it, where every backslash begins an escape."""
+
+
+def json_problem(error: Exception, body: bytes) -> str:
+    """Why a body could not be decoded as JSON, where msgspec does not say it plainly; otherwise an empty text.
+
+    Args:
+        error: of the decoding.
+    """
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if b"\\u" in body and HALF_A_PAIR.search(body[:SMALL_BODY].replace(b"\\\\", b"")):
+        return "it has half of a surrogate pair, which is no character"
+    return ""
 
 
 class BodyRefused(ApiRefused):

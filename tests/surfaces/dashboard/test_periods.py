@@ -116,4 +116,4 @@ def test_years_before_1000_have_four_digits() -> None:
 
 def test_a_week_is_cut_at_the_ends_of_the_period() -> None:
     assert zoomed(TimeUnit.WEEK, "2026-01-01", named_range("2026", TODAY)) == "2026-01-01..2026-01-04"
-    assert zoomed(TimeUnit.WEEK, "9999-12-27", named_range("9999", TODAY)) == "9999-12-27..9999-12-31"
+    assert zoomed(TimeUnit.WEEK, "9998-12-28", named_range("9998", TODAY)) == "9998-12-28..9998-12-31"

@@ -130,14 +130,24 @@ async def test_an_address_that_cannot_be_shown_says_why(analytics: Analytics, qu
     assert "This address cannot be shown" in shown.text or "failed" in shown.text
 
 
-@pytest.mark.parametrize("period", ["9999", "0999", "0999-03-01T00:00..0999-03-01T01:59"])
+@pytest.mark.parametrize("period", ["9998", "0002", "0002-01-01", "0999", "0999-03-01T00:00..0999-03-01T01:59"])
 async def test_any_year_of_the_calendar_can_be_shown(analytics: Analytics, period: str) -> None:
     await visit(analytics, "/a")
     with capture_logs() as logs:
         for path in ("", "/left-out"):
-            shown = await page(analytics, f"/sites/1{path}?period={period}&compare=off")
-            assert "Something went wrong" not in shown
+            for compare in ("", "&compare=year", "&compare=off"):
+                shown = await page(analytics, f"/sites/1{path}?period={period}{compare}")
+                assert "Something went wrong" not in shown
+                assert "period=0001" not in shown
+                assert "period=9999" not in shown
     assert [each for each in logs if each["log_level"] == "error"] == []
+
+
+@pytest.mark.parametrize("period", ["9999", "0001", "0001-05", "0001-01-01T00:00..0001-01-01T01:59"])
+async def test_a_year_outside_of_the_calendar_is_refused(analytics: Analytics, period: str) -> None:
+    for form in ("json", "csv"):
+        answer = await analytics.ask(f"/sites/1.{form}?period={period}")
+        assert (answer.status, answer.json()) == (400, {"error": "period: periods lie in the years 2 to 9998"})
 
 
 async def test_data_is_never_taken_for_a_page(analytics: Analytics) -> None:
@@ -300,9 +310,19 @@ async def test_a_view_is_kept_under_a_name(tmp_path: Path) -> None:
         await ada.fill("/sites/1/views", changed, action="/sites/1/views/change")
         (view,) = await saved.visible(1, 0)
         assert (view.name, view.query) == ("All of us", query)
-        for refused in ({"name": ""}, {"name": "x" * 101}, {"name": "x", "query": "graph=nothing"}):
+        for refused, message in (
+            ({"name": ""}, ""),
+            ({"name": "x" * 101}, ""),
+            ({"name": "ALL OF US", "whose": "site"}, "the site has a saved view 'ALL OF US' already"),
+            ({"name": "x", "query": "graph=nothing"}, ""),
+            ({"name": "x", "query": "period=0001"}, "periods lie in the years 2 to 9998"),
+            ({"name": "x", "query": "segment=Nobody"}, "there is no segment 'Nobody'"),
+            ({"name": "x", "query": "page=*("}, "the expression '(' is not valid"),
+            ({"name": "x", "query": "goal=Nothing"}, "the site has no goal 'Nothing'"),
+        ):
             answer = await ada.fill("/sites/1/views", {"query": query, **refused})
-            assert answer.status_code == 422, refused
+            assert (answer.status_code, message[1:] in unescape(answer.text)) == (422, True), refused
+            assert len(await saved.visible(1, person)) == 1
         answer = await ada.fill("/sites/1/views", {**changed, "name": "a\nb"}, action="/sites/1/views/change")
         assert answer.status_code == 422
         await ada.fill("/sites/1/views", {"id": str(view.id)}, action="/sites/1/views/delete")

@@ -278,6 +278,16 @@ async def test_how_newcomers_see_things_has_a_shape(analytics: Analytics, sent: 
     assert (answer.status, answer.json()["error"][:28]) == (400, "invalid JSON: user_defaults:")
 
 
+async def test_a_time_zone_has_to_exist(analytics: Analytics) -> None:
+    refused = {"errors": {"user_defaults.timezone": ["must be a time zone such as DE.Europe/Berlin, or .UTC"]}}
+    for zone in (".Nowhere", "Factory", ".Factory", ".posixrules", ".right/UTC", "DE.Europe", ".europe/berlin"):
+        answer = await analytics.api("PATCH", "/sites/1", json={"user_defaults": {"timezone": zone}})
+        assert (answer.status, answer.json()) == (400, refused), zone
+    for zone in ("DE.Europe/Berlin", ".UTC", ".EST5EDT", "", "."):
+        answer = await analytics.api("PATCH", "/sites/1", json={"user_defaults": {"timezone": zone}})
+        assert (answer.status, answer.json()["user_defaults"]["timezone"]) == (200, zone)
+
+
 WRONG: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     # what is sent, field -> messages
     ({"code": "a"}, {"code": ["must be longer than 2 characters"]}),

@@ -152,8 +152,8 @@ A_PAGE = {"page": "/a"}
             [
                 '#: The key "x" is not known; there are date_range, filters, funnel, include, site_id, timezone',
                 '#/include: The key "y" is not known; there is left_to',
-                '#/date_range: Invalid date range "never"',
-                '#/filters/0: Invalid filter ["is"]',
+                "#/date_range: Invalid date range \"never\": 'never' is not a period",
+                '#/filters/0: Invalid filter ["is"]: a filter is a list such as ["is", "event:page", ["/"]]',
             ],
         ),
         ({"include": []}, ["#/include: [] is not an object"]),

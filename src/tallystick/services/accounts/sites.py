@@ -35,6 +35,7 @@ from tallystick.services.accounts.site_hosts import (
 from tallystick.services.accounts.site_rows import active_sites, family, site, site_columns
 from tallystick.services.annotating import AnnotatedSite, annotate
 from tallystick.services.jobs import DeleteSite, enqueue
+from tallystick.services.zones import is_zone
 
 SITES_AT_MOST = 10_000
 DEFAULTS_AT_MOST = 32_768
@@ -180,7 +181,7 @@ def update_site(session: Session, number: int, changes: SiteChanges, now: int) -
     after = _normal(after)
     if after.cname and after.cname != before.cname:
         after = replace(after, cname_setup=now)
-    _check(session, after)
+    _check(session, after, before)
     session.common.change_site(session.connection, updated=now, **site_columns(after))
     if after.cname:
         session.common.delete_site_host(session.connection, host=after.cname, site=number)
@@ -522,10 +523,15 @@ def _normal(site: Site) -> Site:
     )
 
 
-def _check(session: Session, site: Site) -> None:
+def _check(session: Session, site: Site, before: Site | None = None) -> None:
+    """Refuse values of a site that are not valid or taken; a time zone that does not exist any more may stay."""
     errors = site_problems(site.code, site.cname, site.link_domain, site.settings, site.domain)
     for field, problems in defaults_problems(site.user_defaults).items():
         errors[f"user_defaults.{field}"] = problems
+    zone = site.user_defaults.timezone
+    is_new = before is None or before.user_defaults.timezone != zone
+    if is_new and zone.strip(".") and not is_zone(zone):
+        errors["user_defaults.timezone"] = ["must be a time zone such as DE.Europe/Berlin, or .UTC"]
     if len(_encode(site.user_defaults)) > DEFAULTS_AT_MOST:
         errors["user_defaults"] = [f"must be smaller than {DEFAULTS_AT_MOST:,} bytes"]
     # Invalid values are not looked up: no site has them, and PostgreSQL refuses some of them as parameters.

@@ -46,7 +46,7 @@ from tallystick.services.analytics.questions import (
     paged,
     time_text,
 )
-from tallystick.services.zones import zone_named
+from tallystick.services.zones import zone_of_days
 from tallystick.warehouse import WarehouseSession
 
 LATEST_DAY = 2**31 - 1
@@ -108,7 +108,7 @@ async def imported_days(questions: Questions, sites: Iterable[Site]) -> tuple[Im
         imports, first_hit = await questions.read(partial(_imports_of, site=site.id))
         days = [day for each in imports if each.done for day in (each.first, each.last) if day is not None]
         if days:
-            zone = await asyncio.to_thread(zone_named, site.user_defaults.timezone)
+            zone = await asyncio.to_thread(zone_of_days, site.user_defaults.timezone)
             last = max(days) if first_hit is None else min(max(days), day_of(first_hit, zone) - 1)
             found.append(ImportedDays(site.id, zone, min(days), last))
     return tuple(found)

@@ -89,7 +89,7 @@ VALUE_BYTES = 100
 NAMES_AT_ONCE = 10_000
 MOST_GROUPS = 100_000
 """Rows that are sorted by names. Beyond them those with the greatest figures are."""
-MOST_DIMENSIONS, MOST_MATCHES, MOST_VALUES, DEEPEST, LONGEST_TEXT = 4, 100, 1_000, 20, 2_048
+MOST_DIMENSIONS, MOST_MATCHES, MOST_VALUES, LONGEST_TEXT = 4, 100, 1_000, 2_048
 MOST_GOALS = MAX_GOALS
 """Rows by goal: as many as one site may have."""
 MOST_SEARCHED = 1_000
@@ -760,7 +760,7 @@ def check(question: Question) -> None:
 
 
 def check_conditions(question: Asked) -> None:
-    """Refuse filters that are too many, too large or nested too deep.
+    """Refuse filters that are too many or too large.
 
     Raises:
         InputRefused: the message says why.
@@ -772,29 +772,26 @@ def check_conditions(question: Asked) -> None:
         msg = f"a question takes at most {MOST_MATCHES} filters"
         raise InputRefused(msg)
     if _searched(conditions) > MOST_SEARCHED:
-        msg = f"filters take at most {MOST_SEARCHED:,} values altogether, but for whole ones in their own spelling"
+        msg = f"filters that search for parts, for expressions or in any case take at most {MOST_SEARCHED:,} values"
         raise InputRefused(msg)
     for condition in conditions.parts:
-        _check_expression(condition, 0, in_done=False)
+        _check_expression(condition, in_done=False)
 
 
-def _check_expression(expression: FilterExpression, depth: int, *, in_done: bool) -> None:
-    if depth > DEEPEST:
-        msg = f"filters can be nested {DEEPEST} deep"
-        raise InputRefused(msg)
+def _check_expression(expression: FilterExpression, *, in_done: bool) -> None:
     match expression:
         case Match():
             _check_match(expression, in_done=in_done)
         case AllOf(parts) | AnyOf(parts):
             for part in parts:
-                _check_expression(part, depth + 1, in_done=in_done)
+                _check_expression(part, in_done=in_done)
         case Not(part):
-            _check_expression(part, depth + 1, in_done=in_done)
+            _check_expression(part, in_done=in_done)
         case HasDone(part):
             if in_done:
                 msg = "has done cannot stand inside of another has done"
                 raise InputRefused(msg)
-            _check_expression(part, depth + 1, in_done=True)
+            _check_expression(part, in_done=True)
 
 
 def _check_match(match: Match, *, in_done: bool) -> None:

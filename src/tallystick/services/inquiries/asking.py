@@ -16,7 +16,7 @@ from tallystick.services.inquiries.configured import Configured
 from tallystick.services.inquiries.figures import changes
 from tallystick.services.inquiries.importing import days_with_imports, joining, since_imports
 from tallystick.services.inquiries.inquiry import AnswerLine, Found, Inquiry, find, is_moving, question_of
-from tallystick.services.zones import zone_named
+from tallystick.services.zones import zone_of_days
 
 WITHOUT_SESSION = {
     "code": "hits_without_session",
@@ -98,7 +98,7 @@ def today_of(sites: Sequence[Site], now: int) -> Today:
         now: Unix milliseconds.
     """
     begun = [site.counting_since // 1000 for site in sites if site.counting_since is not None]
-    return Today(now // 1000, zone_named(sites[0].user_defaults.timezone), min(begun, default=None))
+    return Today(now // 1000, zone_of_days(sites[0].user_defaults.timezone), min(begun, default=None))
 
 
 def _rows(query: DecodedQuery, lines: Sequence[AnswerLine]) -> list[dict[str, Any]]:

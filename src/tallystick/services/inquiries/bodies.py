@@ -10,6 +10,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.named_period import (
     Earlier,
+    OutsideOfCalendar,
     Today,
     custom_comparison,
     earlier,
@@ -41,6 +42,7 @@ NOT_PUBLIC = frozenset({"realtime", "30m"})
 TRIMMED = frozenset({"day", "month", "year"})
 """Periods that may end after now."""
 MOST_FAULTS = 20
+MOST_OFFSET = 2**63 - 1
 
 
 class DecodedQuery(Struct, frozen=True, kw_only=True):
@@ -176,7 +178,9 @@ class _BodyDecoder:
     def _zoned(self) -> Today:
         if "timezone" not in self._body:
             return self._today
-        name = self._value("timezone", str, "")
+        name = self._value("timezone", str, None)
+        if name is None:
+            return self._today
         try:
             zone = zone_named(name)
         except InputRefused as error:
@@ -187,7 +191,7 @@ class _BodyDecoder:
     def _listed(self, key: str, what: str, named: Callable[[object], Any]) -> list[Any]:
         """The metrics, or the dimensions."""
         found: list[Any] = []
-        for number, name in enumerate(listed := self._value(key, list, [])):
+        for number, name in enumerate(self._value(key, list, [])):
             known = named(name)
             if known is None:
                 self._fault(f"#/{key}/{number}: Invalid {what} {as_json(name)}")
@@ -195,7 +199,7 @@ class _BodyDecoder:
                 self._fault(f"#/{key}/{number}: The {what} {as_json(name)} stands twice")
             else:
                 found.append(known)
-        if key == "metrics" and "metrics" in self._body and listed == []:
+        if key == "metrics" and self._body.get("metrics") == []:
             self._fault("#/metrics: At least one metric is needed")
         return found
 
@@ -203,15 +207,17 @@ class _BodyDecoder:
         value = self._body.get("date_range")
         if value is None and "date_range" not in self._body:
             return None
+        reason = ""
         try:
             match value:
                 case str() if self._names.extended or value not in NOT_PUBLIC:
                     return period_named(value, self._today)
                 case [str(first), str(last)]:
                     return period_between(first, last, self._today)
-        except ValueError:
-            pass
-        self._fault(f"#/date_range: Invalid date range {as_json(value)}")
+        except ValueError as error:
+            # Plausible gives no reason.
+            reason = f": {error}" if self._names.extended or isinstance(error, OutsideOfCalendar) else ""
+        self._fault(f"#/date_range: Invalid date range {as_json(value)}{reason}")
         return None
 
     def _named(self, names: Collection[str]) -> bool:
@@ -265,8 +271,8 @@ class _BodyDecoder:
         limit, offset = pagination.get("limit", MOST_ROWS), pagination.get("offset", 0)
         if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
             self._fault(f"#/pagination/limit: {as_json(limit)} is not a number from 1 to {MOST_ROWS:,}")
-        if type(offset) is not int or not 0 <= offset < 2**63:
-            self._fault(f"#/pagination/offset: {as_json(offset)} is not a number from 0 on")
+        if type(offset) is not int or not 0 <= offset <= MOST_OFFSET:
+            self._fault(f"#/pagination/offset: {as_json(offset)} is not a number from 0 to {MOST_OFFSET:,}")
         return limit, offset
 
     def _compare(self, include: Mapping[str, Any], period: Period) -> Comparison | None:
@@ -274,9 +280,10 @@ class _BodyDecoder:
         if value is None:
             return None
         gone = include.get("compare_gone", True)
+        names = [each.value for each in Earlier]
         try:
             match value:
-                case str():
+                case str() if value in names:
                     compare = Earlier(value)
                     other = earlier(period, compare, self._today, same_weekdays=same_weekdays)
                     return Comparison(other, compare is Earlier.YEAR_OVER_YEAR and not same_weekdays, gone)
@@ -284,10 +291,10 @@ class _BodyDecoder:
                     other = period_between(first, last, self._today)
                     other = custom_comparison(period, other, self._today, same_weekdays=same_weekdays)
                     return Comparison(other, gone=gone)
-        except ValueError:
-            pass
-        names = ", ".join(each.value for each in Earlier)
-        msg = f"#/include/compare: {as_json(value)} is not one of {names}, or two dates"
+        except ValueError as error:
+            msg = f"#/include/compare: {as_json(value)} cannot be compared with: {error}"
+            raise InputRefused(msg) from error
+        msg = f"#/include/compare: {as_json(value)} is not one of {', '.join(names)}, or two dates"
         raise InputRefused(msg)
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tallystick.errors import InputRefused
 from tallystick.model.dimensions import Dimension
-from tallystick.model.filter_lists import InvalidFilter, ListedMatch, match_of, read_filter
+from tallystick.model.filter_lists import InvalidFilter, ListedMatch, NestedTooDeep, match_of, read_filter
 from tallystick.model.question import EVERYTHING, AllOf, AnyOf, FilterExpression, Operator
 from tallystick.model.segment import Segment
 from tallystick.services.analytics.questions import MOST_VALUES
@@ -86,8 +86,12 @@ class FilterDecoder:
                     decoded = self._read(part, segment)
                     parts = decoded.parts if isinstance(decoded, AllOf) else (decoded,)
                     (goals if _is_goal(part) and number >= locked else conditions).extend(parts)
-            except InvalidFilter:
-                self._fault(f"#/filters/{number}: Invalid filter {as_json(each)}")
+            except NestedTooDeep as error:
+                self._fault(f"#/filters/{number}: {error}")
+            except InvalidFilter as error:
+                # Plausible gives no reason.
+                reason = f": {error}" if self._vocabulary.extended else ""
+                self._fault(f"#/filters/{number}: Invalid filter {as_json(each)}{reason}")
             except InputRefused as error:
                 refusal = refusal or error
         if refusal:
@@ -109,10 +113,10 @@ class FilterDecoder:
             msg = f"there is no filter on {name[:40]!r}"
             raise InvalidFilter(msg)
         if not values or (listed.case_sensitive is not None and operator not in _WITH_CASE):
-            msg = f"the filter on {name[:40]} has no values, or an option that {operator[:40]!r} does not take"
+            msg = f"the filter on {name} has no values" if not values else f"{operator[:40]} takes no case_sensitive"
             raise InvalidFilter(msg)
         if not all(isinstance(each, str) or (name == "visit:city" and type(each) is int) for each in values):
-            msg = f"the filter on {name[:40]} has a value that is no text"
+            msg = f"the filter on {name} has a value that is no text"
             raise InvalidFilter(msg)
         if listed.in_done and not name.startswith("event:"):
             msg = f"has_done and has_not_done take filters on event dimensions only, not on {name}"

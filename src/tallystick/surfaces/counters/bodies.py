@@ -11,6 +11,7 @@ from tallystick.model.counter import INT64_MAX, INT64_MIN
 from tallystick.services.counting.many import MOST_AT_ONCE
 from tallystick.services.counting.owned.changing import OneEach, OwnerRules
 from tallystick.surfaces.counters.errors import INVALID_FIELD, CounterRefused
+from tallystick.web.bodies import json_problem
 from tallystick.web.refusals import ApiRefused
 
 Whole = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
@@ -116,7 +117,8 @@ def decoded(body: bytes, kind: type[Body]) -> Body:
     except msgspec.ValidationError as error:
         raise _refused(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        msg = "the body is not JSON"
+        problem = json_problem(error, body)
+        msg = f"the body is not JSON that can be read: {problem}" if problem else "the body is not JSON"
         raise ApiRefused(msg) from error
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from tallystick.model.counter import INT64_MAX
 from tallystick.surfaces.counttogether.errors import INVALID_AMOUNT, Malformed
+from tallystick.web.bodies import json_problem
 from tallystick.web.query import first_values
 
 Body = TypeVar("Body")
@@ -103,7 +104,7 @@ def body_as(kind: type[Body], body: bytes) -> Body:
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        msg = f"invalid JSON: {error}"
+        msg = f"invalid JSON: {json_problem(error, body) or error}"
         raise Malformed(msg) from error
 
 

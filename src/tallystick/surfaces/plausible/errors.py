@@ -38,6 +38,8 @@ REFUSED = (
     " named by its domain"
 )
 """One text for unknown keys, unknown sites and sites out of reach, so that nobody learns which sites exist."""
+NO_SITE_HERE = "the host of this address has no site that the API key may ask about; name one in site_id"
+"""The same where no site is named."""
 
 NOT_CHANGING = (
     "the API key may not change what belongs to the site: that takes the permission site-update, and a person who may"

@@ -15,6 +15,7 @@ from tallystick.services.services import Services
 from tallystick.surfaces.plausible.errors import (
     COMMON,
     MISSING,
+    NO_SITE_HERE,
     PREFLIGHT,
     REASON_BY_STATUS,
     REFUSED,
@@ -27,7 +28,7 @@ from tallystick.web.answers import AnyResponse, ApiResponse, send_response
 from tallystick.web.api import Api, ApiRequest
 from tallystick.web.asgi import Receive, Send
 from tallystick.web.bearer import principal_of, secret_of
-from tallystick.web.bodies import body_of
+from tallystick.web.bodies import body_of, json_problem
 from tallystick.web.query import parameters_of
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.refusals import ApiRefused, RateLimited, Unauthorized, retry_after
@@ -195,7 +196,10 @@ class PlausibleApi(Api):
         if not route.of_site:
             return ()
         if route.several and "site_id" not in given:
-            return (await self._reached(self._services.sites.at(host_of(request.scope)), principal, route),)
+            try:
+                return (await self._reached(self._services.sites.at(host_of(request.scope)), principal, route),)
+            except Unauthorized as error:
+                raise Unauthorized(NO_SITE_HERE) from error
         names = _site_names(given, several=route.several)
         return tuple([await self._reached(self._services.sites.named(name), principal, route) for name in names])
 
@@ -232,7 +236,8 @@ class PlausibleApi(Api):
             decode = msgspec.json.decode
             body = decode(raw) if len(raw) <= LARGEST_BODY else await asyncio.to_thread(decode, raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            msg = "the body is not JSON"
+            problem = json_problem(error, raw)
+            msg = f"the body is not JSON that can be read: {problem}" if problem else "the body is not JSON"
             raise ApiRefused(msg) from error
         if not isinstance(body, dict):
             msg = "the body is not a JSON object"

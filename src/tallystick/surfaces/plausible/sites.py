@@ -8,7 +8,7 @@ from tallystick.errors import NoSuchSite
 from tallystick.model.account import Permission
 from tallystick.model.site import Site
 from tallystick.services.services import Services
-from tallystick.services.zones import zone_named
+from tallystick.services.zones import zone_of_days
 from tallystick.surfaces.plausible.errors import REFUSED
 from tallystick.surfaces.plausible.judging import StatsCall, as_json, reaches
 from tallystick.surfaces.plausible.v1.parameters import whole_number
@@ -57,4 +57,4 @@ def _reaches(call: StatsCall, site: Site) -> bool:
 
 def _described(site: Site) -> Mapping[str, Any]:
     """A site as it is sent. Reads its zone from disk at first."""
-    return {"domain": site.address_name, "timezone": str(zone_named(site.user_defaults.timezone))}
+    return {"domain": site.address_name, "timezone": str(zone_of_days(site.user_defaults.timezone))}

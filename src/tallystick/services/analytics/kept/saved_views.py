@@ -7,7 +7,15 @@ from tallystick.ledger import Session
 from tallystick.model.kept_rules import saved_view_problems
 from tallystick.model.saved_view import MAX_OWN_SAVED_VIEWS, MAX_SAVED_VIEWS, SavedView
 from tallystick.services.accounts.audit import EventKind
-from tallystick.services.analytics.kept.keeping import KeptCache, begin, check, check_room, log_change, pick
+from tallystick.services.analytics.kept.keeping import (
+    KeptCache,
+    begin,
+    check,
+    check_name,
+    check_room,
+    log_change,
+    pick,
+)
 
 
 def saved_views_of(session: Session, site: int) -> tuple[SavedView, ...]:
@@ -25,6 +33,7 @@ def create_saved_view(session: Session, new: SavedView, now: int) -> SavedView:
 
     Raises:
         InvalidFields: a field is not valid.
+        Conflicting: the site, or the person there, has a view of that name.
         NotThere: there is no such site.
         InputRefused: the site, or the person there, has too many views.
     """
@@ -32,6 +41,7 @@ def create_saved_view(session: Session, new: SavedView, now: int) -> SavedView:
     new = replace(new, name=new.name.strip())
     check(saved_view_problems(new))
     _check_room(session, new.site, new.owner)
+    _check_name(session, new)
     view = replace(new, id=session.take_numbers("saved view"), created=now, updated=now)
     session.common.add_saved_view(
         session.connection,
@@ -55,6 +65,7 @@ def change_saved_view(  # noqa: PLR0913, PLR0917  # which, of whom, how and when
 
     Raises:
         InvalidFields: the name is not valid.
+        Conflicting: the site, or the person there, has a view of that name.
         NotPermitted: another person would own it.
         NotThere: there is no such view, or it is another person's.
         InputRefused: the site, or the person there, has too many views.
@@ -68,6 +79,8 @@ def change_saved_view(  # noqa: PLR0913, PLR0917  # which, of whom, how and when
         raise NotPermitted(msg)
     if before.owner != owner:
         _check_room(session, site, owner)
+    if (before.name, before.owner) != (view.name, owner):
+        _check_name(session, view)
     session.common.change_saved_view(session.connection, id=number, site=site, name=view.name, owner=owner, updated=now)
     if before.owner is None or owner is None:
         log_change(session, EventKind.VIEW_CHANGED, now, place, view)
@@ -114,3 +127,9 @@ def _check_room(session: Session, site: int, owner: int | None) -> None:
         check_room(number, MAX_SAVED_VIEWS, "saved views")
     else:
         check_room(number, MAX_OWN_SAVED_VIEWS, "saved views of yours")
+
+
+def _check_name(session: Session, view: SavedView) -> None:
+    """Refuse a name that another view of the same owner has."""
+    alike = (each for each in saved_views_of(session, view.site) if each.owner == view.owner)
+    check_name(alike, view, "saved view" if view.owner is None else "saved view of yours")

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tallystick.errors import TallystickError
 from tallystick.surfaces.counttogether.realtime.frames import METHOD_NOT_FOUND, PING, PONG, error_frame, result_frame
+from tallystick.web.bodies import json_problem
 
 LONGEST_MESSAGE = 4_096
 MESSAGES_A_SECOND = 10
@@ -102,4 +103,4 @@ def _read(message: str | bytes) -> _ClientMessage:
     try:
         return _decode(message)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise BadMessage(str(error)) from error
+        raise BadMessage(json_problem(error, message.encode("utf-8", "surrogatepass")) or str(error)) from error

@@ -10,7 +10,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
-from tallystick.model.named_period import Earlier, Today, custom_comparison, earlier, period_between
+from tallystick.model.named_period import (
+    Earlier,
+    OutsideOfCalendar,
+    Today,
+    custom_comparison,
+    earlier,
+    period_between,
+)
 from tallystick.model.pairing import Pairing
 from tallystick.model.period import Period, day_of
 from tallystick.model.question import TimeUnit
@@ -245,7 +252,10 @@ def _compared(view: View, asked: NamedRange, today: Today) -> Period | None:
     compare = _compare(view)
     try:
         if isinstance(compare, str):
-            return earlier(asked.period, Earlier(compare), today, same_weekdays=view.match_weekdays)
+            try:
+                return earlier(asked.period, Earlier(compare), today, same_weekdays=view.match_weekdays)
+            except OutsideOfCalendar:
+                return None
         other = period_between(compare[0], compare[1], today)
         return custom_comparison(asked.period, other, today, same_weekdays=view.match_weekdays)
     except ValueError as error:

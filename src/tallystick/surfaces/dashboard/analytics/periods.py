@@ -6,7 +6,14 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
-from tallystick.model.named_period import Today, period_between, period_named
+from tallystick.model.named_period import (
+    FIRST_DATE,
+    LAST_DATE,
+    OutsideOfCalendar,
+    Today,
+    period_between,
+    period_named,
+)
 from tallystick.model.period import DAY_S, HOUR_S, Period, date_of, day_of, weekday
 from tallystick.model.question import TimeUnit
 
@@ -63,9 +70,12 @@ def named_range(name: str, today: Today, *, sunday_first: bool = False) -> Named
 
     Raises:
         ValueError: it names none.
+        OutsideOfCalendar
     """
     try:
         return _named_range(name, today, sunday_first=sunday_first)
+    except OutsideOfCalendar:
+        raise
     except (ValueError, OverflowError) as error:
         msg = f"{name[:40]!r} is not a period; examples are 7d, today, 2026-03, 2026-03-01..2026-03-28"
         raise ValueError(msg) from error
@@ -198,8 +208,8 @@ def _neighbours(first: date, last: date, here: date) -> tuple[str | None, str | 
     """The names of the periods of the same length before and after."""
     try:
         if first.day == 1 and last == _month_end(first):
-            before = first - timedelta(days=1), last + timedelta(days=1)
-            names = range_name(before[0].replace(day=1), before[0]), range_name(before[1], _month_end(before[1]))
+            ends = first - timedelta(days=1), last + timedelta(days=1)
+            names = range_name(ends[0].replace(day=1), ends[0]), range_name(ends[1], _month_end(ends[1]))
         elif (first.month, first.day) == (1, 1) and last == date(first.year, 12, 31):
             names = f"{first.replace(year=first.year - 1).year:04}", f"{first.year + 1:04}"
         else:
@@ -207,7 +217,8 @@ def _neighbours(first: date, last: date, here: date) -> tuple[str | None, str | 
             names = range_name(first - length, last - length), range_name(first + length, last + length)
     except (OverflowError, ValueError):
         return None, None
-    return names[0], names[1] if last < here else None
+    before = names[0] if first.year > FIRST_DATE.year else None
+    return before, names[1] if last < min(here, LAST_DATE) else None
 
 
 def local_dates(period: Period, zone: tzinfo) -> tuple[date, date]:

@@ -8,6 +8,8 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused
 from tallystick.model.saved_view import MAX_SAVED_VIEW_NAME, SavedView
 from tallystick.services.analytics.kept.saved_views import change_saved_view, create_saved_view, delete_saved_view
+from tallystick.surfaces.dashboard.analytics.asking import page_of
+from tallystick.surfaces.dashboard.analytics.checking import check_filters
 from tallystick.surfaces.dashboard.analytics.view import View, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.support.data import as_json, times, wants_json
@@ -38,14 +40,17 @@ class SavedViewPages:
         return await self._show(request, viewer, request.http.url.query)
 
     async def create(self, request: PageRequest) -> Response:
-        """Keep a view."""
+        """Keep a view, if it can be shown."""
         viewer, form = await self._viewers.keeper(request), request.form
         try:
+            view = _view(request, viewer, form.text("query"))
+            statistics = self._services.statistics
+            await check_filters(statistics, await page_of(statistics, viewer, view, request.now))
             new = SavedView(
                 site=viewer.site.id,
                 name=form.text("name"),
                 owner=viewer.owner(form.text("whose")),
-                query=saved_query(_view(request, viewer, form.text("query"))),
+                query=saved_query(view),
             )
             await self._services.write(request, create_saved_view, new, request.now)
         except InputRefused as error:

@@ -25,7 +25,7 @@ from tallystick.services.sharing.counters import create
 from tallystick.services.sharing.history import HistoryEntry, Passed, history_in, passed_milestones, recent_deltas
 from tallystick.services.sharing.own_milestones import OwnMilestone, own_milestones
 from tallystick.services.sharing.service import Sharing
-from tallystick.services.zones import today_in, zone_named
+from tallystick.services.zones import today_in, zone_of_days
 from tallystick.surfaces.dashboard.charts.small import Sparkline, sparkline
 from tallystick.surfaces.dashboard.counters.chart import CHANGES_AT_MOST, changes_chart
 from tallystick.surfaces.dashboard.counters.form import KINDS, MODES, NEW_FIELDS, new_counter
@@ -262,10 +262,7 @@ async def found_or_404(ledger: Ledger, function: Callable[..., Result], *argumen
 
 async def zone_of(request: PageRequest) -> ZoneInfo:
     """The time zone of the person's settings; UTC where it does not exist any more."""
-    try:
-        return await asyncio.to_thread(zone_named, request.account.settings.timezone)
-    except InputRefused:
-        return ZoneInfo("UTC")
+    return await asyncio.to_thread(zone_of_days, request.account.settings.timezone)
 
 
 def may_undo(request: PageRequest, role: Role, counter: SharedCounter, entry: HistoryEntry) -> bool:

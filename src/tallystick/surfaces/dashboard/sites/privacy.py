@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -16,7 +16,7 @@ from tallystick.services.ingest.ingest import Ingest
 from tallystick.services.ingest.salts import SPAN_MS
 from tallystick.services.operating.backups import BackupNote
 from tallystick.services.operating.state import Operating
-from tallystick.services.zones import chosen_zone
+from tallystick.services.zones import zone_of_days
 from tallystick.surfaces.dashboard.sites.collecting import COLLECTED
 from tallystick.surfaces.dashboard.sites.places import SitePlaces
 from tallystick.surfaces.dashboard.support.data import as_json
@@ -148,7 +148,7 @@ class PrivacyPages:
 
 async def _zone(site: Site) -> tzinfo:
     """The time zone of a site; UTC for one that does not exist any more."""
-    return await asyncio.to_thread(chosen_zone, site.user_defaults.timezone) or UTC
+    return await asyncio.to_thread(zone_of_days, site.user_defaults.timezone)
 
 
 def facts_of(  # noqa: PLR0913  # what is not in the site's settings

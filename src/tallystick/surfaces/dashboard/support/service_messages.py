@@ -34,6 +34,7 @@ PATTERNS = (
     N_("cannot contain '%(sign)s'"),
     N_("cannot be ‘%(code)s’"),  # noqa: RUF001  # the contract's text
     N_("must be a fully qualified domain name, such as stats.example.com"),
+    N_("must be a time zone such as DE.Europe/Berlin, or .UTC"),
     N_("must be a valid hostname: each label has 1 to %(most)s characters"),
     N_("must be a valid hostname: invalid character: %(sign)s"),
     N_("must be a valid hostname: cannot start or end with '-'"),
@@ -177,6 +178,8 @@ PATTERNS = (
     N_("%(text)s is not a period; examples are 7d, today, 2026-03, 2026-03-01..2026-03-28"),
     N_("%(text)s is not a period"),
     N_("%(text)s is not a date"),
+    N_("%(text)s is neither a date such as 2026-03-10 nor a moment with its offset"),
+    N_("periods lie in the years %(first)s to %(last)s"),
     N_("%(first)s is after %(last)s"),
     N_("a period has at most %(most)s days"),
     N_("by: this period can be divided by %(units)s"),
@@ -186,6 +189,8 @@ PATTERNS = (
     N_("choose what to filter by, and how to compare"),
     N_("a filter takes a value of at most %(most)s characters"),
     N_("a filter has at most %(most)s characters"),
+    N_("filters can be nested %(most)s deep"),
+    N_("filters that search for parts, for expressions or in any case take at most %(most)s values"),
     N_("there is no filter on %(name)s"),
     N_("the filter on %(name)s has no values"),
     N_("the filter on %(name)s has a value that is no text"),
@@ -194,7 +199,7 @@ PATTERNS = (
     N_("there are several segments %(name)s: name one by its number (%(numbers)s)"),
     N_("the filter on %(filter)s: %(problem)s"),
     N_("Property %(name)s"),
-    N_("the expression %(text)s is not valid: %(reason)s"),
+    N_("the expression '%(text)s' is not valid: %(reason)s"),
     N_(
         "the site has no goal %(name)s: a goal is one that is configured, the name of an event that was seen,"
         " or Visit and a path"
@@ -222,7 +227,7 @@ KINDS = (
     *(N_("goals"), N_("funnels"), N_("segments"), N_("saved views"), N_("shared links"), N_("annotations")),
     *(N_("a CSV file of hits"), N_("a ZIP file of statistics"), N_("a Parquet file of hits")),
     *(N_("an export of Umami"), N_("an export of Google Analytics")),
-    *(N_("segments of yours"), N_("saved views of yours"), N_("annotations of yours")),
+    *(N_("segments of yours"), N_("saved views of yours"), N_("annotations of yours"), N_("saved view of yours")),
 )
 """Values of the placeholder ``kind``, which are translated themselves."""
 

@@ -12,6 +12,7 @@ import msgspec
 from tallystick.model.moments import without_leap_second
 from tallystick.model.text import ESCAPES
 from tallystick.surfaces.goatcounter.errors import InvalidValues
+from tallystick.web.bodies import HALF_A_PAIR, json_problem
 from tallystick.web.query import first_values
 from tallystick.web.refusals import ApiRefused
 
@@ -32,9 +33,7 @@ TRUE = frozenset({"true", "on", "1", "checked"})
 
 _whole = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
 _time = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?", re.ASCII).fullmatch
-_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_pair = re.compile(_HIGH + _LOW).match
-_half_a_pair = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
+_pair = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}").match
 _unknown_field = re.compile(r"Object contains unknown field `(.*?)`(?: - at `[^`]*`)?", re.DOTALL).fullmatch
 
 
@@ -183,13 +182,13 @@ def _body_as(kind: type[Body], body: bytes) -> Body:
         raise ApiRefused(_misfit(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if b"\\u" not in body or body.count(b"\\\\") > MOST_VALUES:
-            raise ApiRefused(_no_json(error)) from error
+            raise ApiRefused(_no_json(error, body)) from error
     try:
         return msgspec.json.decode(_with_whole_characters(body), type=kind)
     except msgspec.ValidationError as error:
         raise ApiRefused(_misfit(error)) from error
     except (ValueError, RecursionError) as error:
-        raise ApiRefused(_no_json(error)) from error
+        raise ApiRefused(_no_json(error, body)) from error
 
 
 def _with_whole_characters(body: bytes) -> bytes:
@@ -202,7 +201,7 @@ def _with_whole_characters(body: bytes) -> bytes:
     slices, start = [], 0
     while start < len(body):
         end = _end_of_slice(body, start + SLICE)
-        slices.append(_half_a_pair.sub(rb"\\ufffd", body[start:end]))
+        slices.append(HALF_A_PAIR.sub(rb"\\ufffd", body[start:end]))
         start = end
     return b"".join(slices)
 
@@ -220,5 +219,5 @@ def _misfit(error: msgspec.ValidationError) -> str:
     return unknown_parameter(match[1]) if match else f"invalid JSON: {error}"
 
 
-def _no_json(error: Exception) -> str:
-    return f"invalid JSON: {error}"
+def _no_json(error: Exception, body: bytes) -> str:
+    return f"invalid JSON: {json_problem(error, body) or error}"

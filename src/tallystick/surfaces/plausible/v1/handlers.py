@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tallystick.model.dimensions import Dimension
-from tallystick.model.named_period import Today, dates, period_named
+from tallystick.model.named_period import OutsideOfCalendar, Today, dates, period_named
 from tallystick.model.period import Period, date_of, day_of
 from tallystick.model.question import AllOf, Comparison, Match, TimeUnit
 from tallystick.model.site import Collect
@@ -149,8 +149,8 @@ def _before(period: Period, today: Today) -> Period:
     back = timedelta(days=(last - first).days + 1)
     try:
         return dates(first - back, last - back, today.zone)
-    except OverflowError as error:
-        msg = "compare: the previous period begins before the year 1"
+    except (OverflowError, OutsideOfCalendar) as error:
+        msg = f"compare: {OutsideOfCalendar()}"
         raise ApiRefused(msg) from error
 
 

@@ -1,11 +1,12 @@
 """Parameters of the older statistics (contract 5.1)."""
 
+from calendar import monthrange
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from types import MappingProxyType
 
 from tallystick.model.metrics import BY_VISIT
-from tallystick.model.named_period import Today, dates, days_before, months_back, period_between
+from tallystick.model.named_period import OutsideOfCalendar, Today, dates, days_before, months_back, period_between
 from tallystick.model.period import Period
 from tallystick.services.inquiries.configured import Configured
 from tallystick.services.inquiries.filters import DecodedFilters, as_json
@@ -47,8 +48,8 @@ def period_of(call: StatsCall, today: Today) -> tuple[str, Period]:
     day = _day(text) if text else today.date
     try:
         return name, _named(name, day, today)
-    except (ValueError, OverflowError) as error:
-        msg = f"date: {as_json(text)} is too early or too late"
+    except OutsideOfCalendar as error:
+        msg = f"date: {error}"
         raise ApiRefused(msg) from error
 
 
@@ -58,8 +59,8 @@ def _named(name: str, day: date, today: Today) -> Period:
     if name == "day":
         return dates(day, day, today.zone)
     first = day.replace(day=1)
-    after = (first + timedelta(days=31)).replace(day=1)
-    return dates(months_back(first, _MONTHS.get(name, 1) - 1), after - timedelta(days=1), today.zone)
+    last = day.replace(day=monthrange(day.year, day.month)[1])
+    return dates(months_back(first, _MONTHS.get(name, 1) - 1), last, today.zone)
 
 
 def _custom(text: str, today: Today) -> Period:

@@ -91,5 +91,5 @@ def check_expressions(session: QuerySession, match: Match) -> None:
                 session.connection.execute("SELECT regexp_matches('', $expression, '')", {"expression": expression})
         except duckdb.InvalidInputException as error:
             reason = str(error).removeprefix("Invalid Input Error: ")
-            msg = f"the expression {str(value)[:LONGEST_SHOWN]!r} is not valid: {reason[:LONGEST_SHOWN]}"
+            msg = f"the expression '{str(value)[:LONGEST_SHOWN]}' is not valid: {reason[:LONGEST_SHOWN]}"
             raise InputRefused(msg) from error
