@@ -136,6 +136,7 @@ def _load(
 def _burst(checkout: Checkout, server: servers.Process, load: Measured, seconds: int, number: int) -> None:
     cpu = server.cpu_seconds
     burst = scripted_burst(server.url, load.script, load.connections, seconds if number >= 0 else 1)
+    server.wait_until_moved()  # work of this burst, which must not be counted for the next one either
     if number >= 0:
         checkout.note(f"{load.name}, requests/s", burst.rate)
         checkout.note(f"{load.name}, p99 ms", burst.p99 / 1e3)

@@ -3,8 +3,9 @@
 import random
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -12,7 +13,7 @@ from typing import Annotated
 import duckdb
 import msgspec
 import servers
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 from load import BROWSER, requests_script, require_wrk
 from report import ECHO, LANE_ECHO, Results, Sample, Stored, print_report, write_json
@@ -43,6 +44,8 @@ IMAGE = "".join(
     }.items()
 )
 """Headers of a browser that requests an image, besides Host and User-Agent."""
+LIMIT_EXCEEDED, NOT_RUN = 1, 2
+"""Exit codes: the hits that are stored are not those that were acknowledged; and nothing was measured."""
 
 AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="pageviews.py", help=__doc__)
@@ -50,13 +53,38 @@ app = App(name="pageviews.py", help=__doc__)
 
 @app.default
 def main(*, rounds: AtLeastOne = 4, seconds: AtLeastOne = 2, json: Path | None = None) -> None:
-    """Measure: about three and a half minutes.
+    """Measure: about three and a half minutes. Exits with 1 if the hits are not all stored, with 2 if it could not run.
 
     Args:
         rounds: every target is measured once in each round.
         seconds: of load a measurement.
         json: a file for every single measurement.
     """
+    with could_run():
+        results = _measured(rounds, seconds)
+        print_report(results)
+        _print_batches(results)
+        if json:
+            write_json(json, results)
+    sys.exit(0 if all(each.exact for each in results.stored) else LIMIT_EXCEEDED)
+
+
+@contextmanager
+def could_run() -> Iterator[None]:
+    """Exit with a code of its own, and a message, when what is in it cannot be carried out."""
+    try:
+        yield
+    except SystemExit as exit_:
+        if not isinstance(exit_.code, str):
+            raise
+        print(exit_.code, file=sys.stderr)
+        sys.exit(NOT_RUN)
+    except Exception:  # noqa: BLE001  # whatever it is, nothing was measured
+        traceback.print_exc()
+        sys.exit(NOT_RUN)
+
+
+def _measured(rounds: int, seconds: int) -> Results:
     require_wrk()
     with servers.working_folder() as folder:
         token = prepare(folder / "data")
@@ -77,11 +105,7 @@ def main(*, rounds: AtLeastOne = 4, seconds: AtLeastOne = 2, json: Path | None =
             results.samples += measure(batches, BATCH_CONNECTIONS, rounds, seconds, folder).samples
             print(f"Memory at the start {memory / 1e6:.0f} MB, at the end {server.memory / 1e6:.0f} MB.")
         results.stored = [_stored(results.samples, stored(folder / "data"))]
-    print_report(results)
-    _print_batches(results)
-    if json:
-        write_json(json, results)
-    sys.exit(0 if all(each.exact for each in results.stored) else 1)
+    return results
 
 
 def prepare(data: Path) -> str:
@@ -176,4 +200,7 @@ def _print_batches(results: Results) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        app(exit_on_error=False)
+    except CycloptsError:  # it has printed the message
+        sys.exit(NOT_RUN)

@@ -18,6 +18,7 @@ import prometheus_client.parser
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS_WITHIN_S = 60.0
+MOVED_WITHIN_S = 120.0
 OUTPUT = "output.txt"
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -60,13 +61,26 @@ class Process:
 
     def batches(self) -> tuple[float, float]:
         """How many batches were committed, and how many writes they held."""
+        samples = self._metrics()
+        return samples["tallystick_batch_size_count"], samples["tallystick_batch_size_sum"]
+
+    def wait_until_moved(self) -> None:
+        """Wait until no acknowledged hit has still to be brought into columns."""
+        deadline = time.monotonic() + MOVED_WITHIN_S
+        # Servers of before there was a journal have no such number, and nothing to wait for.
+        while hits := self._metrics().get("tallystick_hits_unmoved", 0):
+            if time.monotonic() > deadline:
+                msg = f"{hits:,.0f} hits were not brought into columns within {MOVED_WITHIN_S:.0f} s"
+                raise SystemExit(msg)
+            time.sleep(0.5)  # each look is work of the server too
+
+    def _metrics(self) -> dict[str, float]:
         text = httpx.get(f"{self.url}/metrics", timeout=30).text
-        samples = {
+        return {
             sample.name: sample.value
             for family in prometheus_client.parser.text_string_to_metric_families(text)
             for sample in family.samples
         }
-        return samples["tallystick_batch_size_count"], samples["tallystick_batch_size_sum"]
 
 
 @contextmanager
