@@ -105,6 +105,21 @@ async def test_hosts_that_no_site_has_are_shown_to_who_may_add_one(pages: Pages)
         assert "Hosts without a site" not in (await ada.get("/sites")).text
 
 
+async def test_hosts_that_no_site_has_are_not_shown_to_one_account_of_several(pages: Pages) -> None:
+    digest = await Passwords().hash(PASSWORD)
+    async with pages.ada() as ada, pages.visitor() as eve:
+        await pages.ledger.write(note_unknown_hosts, {"blog.example.com": 3}, NOW)
+        stranger = NewAccount(email="eve@example.com", password=digest, access={"all": "a"})
+        person = await pages.ledger.write(create_account, stranger, NOW)
+        await eve.log_in("eve@example.com")
+        assert "blog.example.com" not in (await eve.get("/sites")).text
+        site = await pages.ledger.write(create_site, person, NewSite(cname="eve.example.com"), NOW)
+        assert site.root != (await first_site(pages)).root
+        for path in ("/sites", "/sites.json"):
+            assert "blog.example.com" not in (await eve.get(path)).text
+            assert "blog.example.com" in (await ada.get(path)).text
+
+
 async def test_an_account_without_access_adds_no_site(pages: Pages) -> None:
     digest = await Passwords().hash(PASSWORD)
     async with pages.ada(), pages.visitor() as eve:

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from string import ascii_lowercase, digits
 from typing import Any
@@ -21,7 +21,7 @@ from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_changes import changes_logged, collection_change, path_rules_change, rules_change
 from tallystick.model.site_rules import defaults_problems, normal_domain, normal_host, normal_settings, site_problems
 from tallystick.services.accounts.accounts import CHANGES, existing, hold_accounts, last_change, set_first_site
-from tallystick.services.accounts.audit import EventKind, note
+from tallystick.services.accounts.audit import EventKind, is_superuser, note
 from tallystick.services.accounts.site_hosts import (
     HOSTS_AT_MOST,
     by_host,
@@ -115,6 +115,20 @@ def may_create_sites(person: Account, token: Token | None = None) -> bool:
         token: the token that acts for the person, if any; one limited to some sites cannot create others.
     """
     return person.access.get(ALL_SITES) in ("a", "*") and (token is None or EVERY_SITE in token.sites)
+
+
+def sees_unknown_hosts(person: Account, sites: Iterable[Site]) -> bool:
+    """Whether a person is told of hosts that no site has.
+
+    A superuser is, and an admin whose account has all sites. Others would learn which hosts pages of other accounts
+    name.
+
+    Args:
+        sites: all of the server.
+    """
+    if not may_create_sites(person):
+        return False
+    return is_superuser(person) or (person.site is not None and all(site.root == person.site for site in sites))
 
 
 def create_site_as(session: Session, actor: Account, new: NewSite, now: int, token: Token | None = None) -> Site:

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
-from tallystick.services.accounts.sites import may_create_sites
+from tallystick.services.accounts.sites import sees_unknown_hosts
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
 from tallystick.surfaces.dashboard.first_minutes.signs import FirstVisit, SignReader, Signs
 from tallystick.surfaces.dashboard.first_minutes.snippets import (
@@ -80,9 +80,11 @@ class FirstMinutes:
 
     async def signs(self, viewer: Viewer, now: int) -> Signs:
         """What has arrived at a site that waits; nothing where that cannot be read."""
-        may_see_hosts = viewer.person is not None and may_create_sites(viewer.person)
         try:
-            return await self._reader.signs(viewer.site, now, with_hosts=may_see_hosts)
+            sees_hosts = viewer.person is not None and sees_unknown_hosts(
+                viewer.person, await self._services.sites.all()
+            )
+            return await self._reader.signs(viewer.site, now, with_hosts=sees_hosts)
         except StoreUnavailable:
             return Signs()
 

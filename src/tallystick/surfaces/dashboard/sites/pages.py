@@ -16,7 +16,14 @@ from tallystick.services.accounts.accounts import may_change
 from tallystick.services.accounts.pinned_sites import pin_site, pinned_sites, sites_in_order
 from tallystick.services.accounts.site_hosts import UnknownHost, hosts_of, release_host, unknown_hosts, without_host
 from tallystick.services.accounts.site_rows import active_sites
-from tallystick.services.accounts.sites import NewSite, create_site_as, delete_site, may_create_sites, update_site
+from tallystick.services.accounts.sites import (
+    NewSite,
+    create_site_as,
+    delete_site,
+    may_create_sites,
+    sees_unknown_hosts,
+    update_site,
+)
 from tallystick.surfaces.dashboard.analytics.cards import SiteCards, plain_card
 from tallystick.surfaces.dashboard.analytics.periods import USUAL
 from tallystick.surfaces.dashboard.analytics.view import View
@@ -189,7 +196,7 @@ class SitePages:
             "together": "+".join(address_of(site) for site in mine[:MOST_SITES]) if len(mine) > 1 else "",
             "may_create": may_create,
             "hostless": without_host(all_sites) if len(all_sites) == 1 else None,
-            "unknown_hosts": await self._unknown_hosts() if may_create else [],
+            "unknown_hosts": await self._unknown_hosts() if sees_unknown_hosts(person, all_sites) else [],
             "typed": {name: request.form.text(name) for name in NEW_SITE_FIELDS},
             "name_of": name_of,
             "problems": problems,
