@@ -9,6 +9,7 @@ from support.analytics import Analytics
 from support.telling import a_visit, tell
 from tallystick.model.goal import Goal
 from tallystick.model.props import encoded
+from tallystick.model.question import MOST_ROWS
 from tallystick.model.segment import Segment
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.analytics.kept.goals import create_goal
@@ -431,3 +432,18 @@ async def test_metrics_of_visits_are_not_divided_by_goals_and_properties(shop: S
             for path in ("/api/v2/query", EXTENDED):
                 status, message = await shop.refusal(path, metrics=[metric], dimensions=[dimension])
                 assert (status, metric in message, dimension in message) == (400, True, True)
+
+
+async def test_rates_of_more_groups_than_a_page_has_rows(analytics: Analytics) -> None:
+    pages = [f"/{number:05}" for number in range(MOST_ROWS + 10)]
+    views = [a_visit(page, "2027-01-13T09:00", by=number + 1) for number, page in enumerate(pages)]
+    await tell(analytics, *views, a_visit("Signup", "2027-01-13T09:01", by=len(pages)))
+    asked: dict[str, Any] = {
+        "metrics": ["visitors", "group_conversion_rate"],
+        "dimensions": ["visit:entry_page"],
+        "filters": [["is", "event:goal", ["Signup"]]],
+    }
+    assert await Stats(analytics).rows(**asked) == [(pages[-1], 1, 100.0)]
+    asked |= {"filters": [], "metrics": ["visitors", "group_conversion_rate"], "dimensions": ["event:goal"]}
+    (row,) = await Stats(analytics).rows(**asked)
+    assert row == ("Signup", 1, round(100 / len(pages), 2))

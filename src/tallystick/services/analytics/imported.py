@@ -93,6 +93,9 @@ class Answers(Protocol):
     async def answer(self, question: Question, /) -> Answer:
         """The answer; see ``Questions.answer``."""
 
+    async def every_row(self, question: Question, /) -> Answer:
+        """The rows of all pages; see ``Questions.every_row``."""
+
     async def unknown_events(self, sites: Sequence[int], names: Sequence[tuple[str, bool]], /) -> list[str]:
         """Those of the names that no event of the sites has; see ``Questions.unknown_events``."""
 
@@ -146,6 +149,20 @@ class QuestionsWithImports:
         """
         if skipped(question, self._days) is not None:
             return await self._questions.answer(question)
+        return await self._joined(question)
+
+    async def every_row(self, question: Question) -> Answer:
+        """The rows of all pages, in order; of more than ``MOST_GROUPS`` those that come first.
+
+        Raises:
+            InputRefused, QuestionTooLong, StoreUnavailable: as ``Questions.answer`` does.
+        """
+        if skipped(question, self._days) is not None:
+            return await self._questions.every_row(question)
+        return await self._joined(replace(question, limit=MOST_GROUPS, offset=0, total_rows=False))
+
+    async def _joined(self, question: Question) -> Answer:
+        """A page of both together."""
         here = await self._rows(question)
         if question.compare is None or not question.compare.gone:
             here = await asyncio.to_thread(paged, question, here)

@@ -1,5 +1,6 @@
 """A decoded query, and its answer: conversion rates and values that the warehouse does not have are added here."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -16,6 +17,7 @@ from tallystick.model.question import (
     DATE_UNITS,
     MOST_ROWS,
     AllOf,
+    Answer,
     AnswerRow,
     Comparison,
     Figure,
@@ -26,11 +28,12 @@ from tallystick.model.question import (
     TimeUnit,
 )
 from tallystick.services.analytics.imported import Answers
-from tallystick.services.analytics.questions import NO_TIME
+from tallystick.services.analytics.questions import MOST_GROUPS, NO_TIME
 from tallystick.services.inquiries.figures import rate, sent
 from tallystick.services.inquiries.filters import DecodedFilters
 from tallystick.services.inquiries.names import CITY, CITY_NAME, GOAL, WireDimension, WireMetric
 
+TOO_MANY_RATES = f"rates of groups, and goals, take fewer than {MOST_GROUPS:,} rows; filter, or group by less"
 UNKNOWN_VALUES: Mapping[str, str | int] = {CITY.name: 0, CITY_NAME.name: ""}
 """What stands for dimensions of which nothing is known."""
 
@@ -87,17 +90,29 @@ async def find(questions: Answers, inquiry: Inquiry) -> Found:
     by_group = any(each.group for each in inquiry.metrics)
     paged_here = by_group or len(parts) > 1
     divisors = await _divisors(questions, inquiry, by_group=by_group)
+    answers = [
+        (question, await (questions.every_row(question) if paged_here else questions.answer(question)))
+        for question in parts
+    ]
+    if paged_here and any(len(answer.rows) >= MOST_GROUPS for _, answer in answers):
+        raise InputRefused(TOO_MANY_RATES)
+    # They may be many: not on the event loop.
+    lines, total = await asyncio.to_thread(_lines, inquiry, answers, divisors, paged_here=paged_here)
+    sessionless = any(answer.sessionless for _, answer in answers)
+    return Found(lines, total if inquiry.total_rows else None, sessionless)
+
+
+def _lines(
+    inquiry: Inquiry, answers: Sequence[tuple[Question, Answer]], divisors: "_Both", *, paged_here: bool
+) -> tuple[list[AnswerLine], int]:
+    """The lines of a page, and how many there are of all pages."""
     lines: list[AnswerLine] = []
-    total, sessionless = 0, False
-    for question in parts:
-        asked = replace(question, limit=MOST_ROWS, offset=0) if paged_here else question
-        answer = await questions.answer(asked)
+    total = 0
+    for question, answer in answers:
         rows = [row for row in answer.rows if _has_hits(inquiry, question, row)]
         lines += [_line(inquiry, question, row, divisors) for row in rows]
-        total += len(rows) if not question.dimensions else answer.total_rows or 0
-        sessionless |= answer.sessionless
-    lines = _paged(inquiry, lines) if paged_here else lines
-    return Found(lines, total if inquiry.total_rows else None, sessionless)
+        total += len(rows) if paged_here or not question.dimensions else answer.total_rows or 0
+    return (_paged(inquiry, lines) if paged_here else lines), total
 
 
 def parts_of(inquiry: Inquiry) -> list[Question]:
@@ -242,11 +257,8 @@ async def _visitors(
         metrics=(Metric.VISITORS,),
         dimensions=dimensions,
         order=(),
-        limit=MOST_ROWS,
-        offset=0,
-        total_rows=False,
     )
-    rows = (await questions.answer(asked)).rows
+    rows = (await questions.every_row(asked)).rows
     there = {row.compared_values: row.compared[0] for row in rows if row.compared and row.compared_values is not None}
     return {row.values: row.figures[0] for row in rows}, there
 
