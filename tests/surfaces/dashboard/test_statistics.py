@@ -21,11 +21,13 @@ from support.exported import an_export
 from support.http_server import serving_application
 from support.pages import PASSWORD, Visitor
 from support.raw_http import RawClient, request
+from support.telling import a_visit, tell
 from tallystick.model.aggregates import PLAUSIBLE, Row
 from tallystick.model.dimensions import Dimension
 from tallystick.model.question import Answer, Question
 from tallystick.services.accounts.accounts import set_password
 from tallystick.services.accounts.passwords import hash_password
+from tallystick.services.analytics import questions
 from tallystick.services.analytics.imported import WARNINGS as OF_IMPORTS
 from tallystick.services.imports.plausible_zip import ExportReport, rows_of
 from tallystick.services.inquiries.asking import WITHOUT_SESSION
@@ -177,6 +179,22 @@ async def test_one_list_with_all_of_its_rows(analytics: Analytics) -> None:
     found = await data(analytics, "/sites/1/pages.json?find=00")
     assert [row["page"] for row in found["rows"]] == ["/000", *(f"/00{n}" for n in range(1, 10)), "/100"]
     await page(analytics, "/sites/1/nothing", 404)
+
+
+async def test_what_was_not_read_of_the_period_before_is_not_shown_as_new(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [a_visit(path, "2020-06-17T10:00", by=by) for by, path in enumerate(("/a", "/a", "/b", "/b", "/z"), 1)]
+    await tell(analytics, *before, *(a_visit(path, by=9) for path in ("/a", "/z")))
+    monkeypatch.setattr(questions, "MOST_GROUPS", 2)
+    answer = await data(analytics, "/sites/1/pages.json?period=2020-06-18")
+    assert [(row["page"], row["visitors"]) for row in answer["rows"]] == [
+        ("/a", {"now": 1, "before": 2, "change": -50}),
+        ("/z", 1),
+    ]
+    shown = await page(analytics, "/sites/1/pages?period=2020-06-18")
+    assert "Something went wrong" not in shown
+    assert ">new<" not in shown
 
 
 async def test_csv_is_safe_for_spreadsheets(analytics: Analytics) -> None:

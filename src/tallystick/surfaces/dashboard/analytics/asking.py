@@ -420,7 +420,8 @@ def _row(metrics: Sequence[str], row: Mapping[str, Any]) -> ListRow:
 
 def _figures(metrics: Sequence[str], row: Mapping[str, Any]) -> tuple[Figures, ...]:
     comparison = row.get("comparison")
-    if comparison is None:
+    # A value may be known of this period only; see ``services.analytics.questions.compared``.
+    if comparison is None or comparison["metrics"] is None:
         return tuple(Figures(metric, now) for metric, now in zip(metrics, row["metrics"], strict=True))
     parts = zip(metrics, row["metrics"], comparison["metrics"], comparison["change"], strict=True)
     return tuple(Figures(*part) for part in parts)
