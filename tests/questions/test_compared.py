@@ -58,7 +58,7 @@ def rows_of(draw: Any, times: list[str]) -> dict[tuple[str, str], int]:
     return {key: number + 1 for number, key in enumerate(keys)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_every_row_of_both_periods_is_there_once(drawn: Any) -> None:
     question = drawn.draw(comparisons())

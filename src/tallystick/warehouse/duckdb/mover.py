@@ -37,7 +37,7 @@ WORTH_MOVING = 20_000
 HITS_AT_ONCE = 20_000
 """Hits in one transaction, unless a single batch brings more."""
 
-WAITS_S = 0.5
+WAITS_S = 2.0
 """The longest delay of fewer hits."""
 
 TRIED_AGAIN_AFTER_S = 1.0
