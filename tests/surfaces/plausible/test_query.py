@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from support.telling import a_visit, tell
+from tallystick.services.accounts import sites
 
 from .conftest import Stats
 
@@ -336,6 +337,30 @@ async def test_days_are_those_of_the_sites_zone(stats: Stats) -> None:
     assert rows["query"]["date_range"] == ["2027-01-13T00:00:00+01:00", "2027-01-15T23:59:59+01:00"]
     elsewhere = await stats.query(EXTENDED, dimensions=["time:day"], timezone="America/New_York")
     assert [row["metrics"] for row in elsewhere["results"]] == [[1], [2], [1]]
+
+
+@pytest.mark.parametrize("zone", [".Nowhere", "Factory", ""])
+async def test_days_of_a_site_whose_zone_is_gone_are_those_of_utc(
+    stats: Stats, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sites, "is_zone", lambda _name: True)  # as an older version stored it
+    site = f"/sites/{stats.analytics.site.id}"
+    changed = await stats.analytics.api("PATCH", site, json={"user_defaults": {"timezone": zone}})
+    assert changed.json()["user_defaults"]["timezone"] == zone
+    monkeypatch.undo()
+    for path in ("/api/v2/query", EXTENDED):
+        found = await stats.query(path)
+        assert found["query"]["date_range"] == ["2027-01-13T00:00:00+00:00", "2027-01-15T23:59:59+00:00"]
+        assert found["results"] == [{"metrics": [4], "dimensions": []}]
+    again = await stats.analytics.api("PATCH", site, json={"link_domain": "example.com"})
+    assert (again.status, again.json()["user_defaults"]["timezone"]) == (200, zone)
+    named = await stats.get("/api/v1/sites/stats.example.com")
+    assert named.json() == {"domain": "stats.example.com", "timezone": "UTC"}
+    await stats.analytics.change_site(public="public")
+    for page in ("/sites/1.json", "/sites/1", "/api/v0/stats/total"):
+        headers = {"authorization": f"Bearer {stats.analytics.token}", "accept": "text/html"}
+        answer = await stats.analytics.ask(page, headers=headers)
+        assert (answer.status, "Something went wrong" in answer.text) == (200, False), page
 
 
 async def test_comparisons(stats: Stats) -> None:
