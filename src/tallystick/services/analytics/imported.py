@@ -20,6 +20,7 @@ from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.period import DAY_S, Period, day_of, midnight, segments
 from tallystick.model.question import (
     CLOCK_UNITS,
+    MOST_ROWS,
     RETURNING,
     AllOf,
     Answer,
@@ -204,7 +205,7 @@ class QuestionsWithImports:
         base = _base_metrics(question.metrics)
         averaged = bool(set(base) & BY_VISIT)
         of_hits = await self._questions.every_row(
-            replace(question, metrics=base, order=(), compare=None, averaged=averaged)
+            replace(question, metrics=base, order=(), limit=MOST_ROWS, offset=0, compare=None, averaged=averaged)
         )
         plan = _plan(question, self._days)
         imported: Sequence[tuple[tuple[str | int, ...], AggregateFigures]] = ()
