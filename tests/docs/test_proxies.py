@@ -64,7 +64,13 @@ class Way:
         shown = {"authorization": f"Bearer {self.token}"}
         with (
             socket.create_connection(("127.0.0.1", self.ports.https)) as opened,
-            connect(f"wss://{self.host}{self.base}{path}", sock=opened, ssl=context, additional_headers=shown) as live,
+            connect(
+                f"wss://{self.host}{self.base}{path}",
+                sock=opened,
+                ssl=context,
+                additional_headers=shown,
+                open_timeout=60,  # a busy machine is no failure
+            ) as live,
         ):
             yield live
 
